@@ -1,0 +1,44 @@
+"""Who acts: a rider, a member of staff, or the system itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from domain import errors
+
+
+class Audience(StrEnum):
+    CUSTOMER = "customer"
+    OPS = "ops"
+
+
+class Role(StrEnum):
+    RIDER = "rider"
+    TECHNICIAN = "technician"
+    DISPATCHER = "dispatcher"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    audience: Audience
+    account_id: UUID
+    role: Role
+    session_id: UUID
+    #: metros a member of staff works in; None = all of them (ADMIN)
+    metro_ids: frozenset[UUID] | None = None
+
+    @property
+    def scope(self) -> str:
+        """What this actor may see, as a key: two actors of one scope may share a stream that is not personal."""
+        if self.audience is Audience.CUSTOMER:
+            return f"customer:{self.account_id}"
+        metros = "*" if self.metro_ids is None else ",".join(sorted(str(metro) for metro in self.metro_ids))
+        return f"ops:{self.role}:{metros}"
+
+    def require_metro(self, metro_id: UUID) -> None:
+        """Raises NotFound when a member of staff does not work in that metro: what you may not see does not exist."""
+        if self.metro_ids is not None and metro_id not in self.metro_ids:
+            raise errors.NotFound

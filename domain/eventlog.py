@@ -1,0 +1,137 @@
+"""The event log: what changed, written in the transaction of the change, read in commit order.
+
+A position is (epoch, xid, seq). Reading stops below the oldest transaction still open (`pg_snapshot_xmin`), so an event
+of a slow transaction is never skipped by somebody who already read a later number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+VERSION = 1
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    epoch: int
+    xid: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    position: Position
+    topic: str
+    kind: str
+    version: int
+    payload: dict[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    events: list[Event]
+    #: epoch in force when the log was read
+    epoch: int
+    #: True when rows wait behind a transaction that is still open: look again soon
+    unsettled: bool
+
+
+def dispatch_topic(metro_id: UUID) -> str:
+    return f"dispatch:{metro_id}"
+
+
+def chat_topic(conversation_id: UUID) -> str:
+    return f"chat:{conversation_id}"
+
+
+_APPEND = text(
+    "insert into event_log (topic, kind, version, payload)"
+    " select topic, kind, :version, payload::jsonb"
+    " from unnest(cast(:topics as text[]), cast(:kinds as text[]), cast(:payloads as text[])) as e (topic, kind, payload)"
+)
+
+
+async def append(session: AsyncSession, topic: str, kind: str, payload: dict[str, Any]) -> None:
+    """Adds one event to the caller's transaction. `payload`: ids and changed facts only, camelCase keys."""
+    await append_all(session, [(topic, kind, payload)])
+
+
+async def append_all(session: AsyncSession, events: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+    await session.execute(
+        _APPEND,
+        {
+            "version": VERSION,
+            "topics": [topic for topic, _, _ in events],
+            "kinds": [kind for _, kind, _ in events],
+            "payloads": [orjson.dumps(payload).decode() for _, _, payload in events],
+        },
+    )
+
+
+#: Expressions for a statement that reads a row together with the position its stream continues from: every event
+#: below it is already in the row's snapshot. Repeats are possible, gaps are not.
+POSITION_COLUMNS = (
+    "(select epoch from event_log_epoch) as log_epoch, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as log_xid"
+)
+
+_POSITION = text(f"select {POSITION_COLUMNS}")
+
+
+async def current_position(session: AsyncSession | AsyncConnection) -> Position:
+    epoch, xid = (await session.execute(_POSITION)).one()
+    return Position(epoch, xid, 0)
+
+
+_READ = text(
+    "select e.seq, e.xid::text::bigint as xid, e.kind, e.version, e.payload, e.at,"
+    " e.xid < pg_snapshot_xmin(pg_current_snapshot()) as settled, p.epoch"
+    " from event_log_epoch p left join lateral ("
+    "   select * from event_log where topic = :topic"
+    "   and (xid, seq) > (cast(cast(:xid as text) as xid8), cast(:seq as bigint)) order by xid, seq limit :limit"
+    " ) e on true"
+)
+
+
+async def read_after(session: AsyncSession | AsyncConnection, topic: str, after: Position, limit: int = BATCH) -> Batch:
+    """Settled events of a topic behind a position, in the one order that every reader sees."""
+    rows = (await session.execute(_READ, {"topic": topic, "xid": str(after.xid), "seq": after.seq, "limit": limit})).all()
+    epoch = rows[0].epoch
+    events: list[Event] = []
+    for row in rows:
+        if row.seq is None or not row.settled:
+            break
+        events.append(Event(Position(epoch, row.xid, row.seq), topic, row.kind, row.version, row.payload, row.at))
+    unsettled = rows[0].seq is not None and len(events) < len(rows)
+    return Batch(events, epoch, unsettled)
+
+
+_OPEN_EPOCH = text(
+    "insert into event_log_epoch (only, epoch, system_identifier, raised_at)"
+    " values (true, 1, (select system_identifier from pg_control_system()), clock_timestamp())"
+    " on conflict (only) do update set epoch = event_log_epoch.epoch + 1,"
+    " system_identifier = excluded.system_identifier, raised_at = excluded.raised_at"
+    " where :force or event_log_epoch.system_identifier <> excluded.system_identifier returning epoch"
+)
+_SETTLE = text("update event_log set xid = '0'::xid8 where xid <> '0'::xid8")
+
+
+async def open_epoch(session: AsyncSession | AsyncConnection, *, force: bool = False) -> int | None:
+    """Raises the epoch when the rows come from another cluster, whose transaction numbers mean nothing here.
+
+    `force` raises it in any case: after a restore, cursors given out since the backup point at events that are gone.
+    Returns the new epoch, or None when nothing had to change. Old rows are stamped as settled long ago.
+    """
+    epoch = (await session.execute(_OPEN_EPOCH, {"force": force})).scalar_one_or_none()
+    if epoch is not None and epoch > 1:
+        await session.execute(_SETTLE)
+    return epoch

@@ -1,0 +1,329 @@
+"""Reservations: who may hold which vehicle when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import booking_windows, errors, eventlog, fleet, ids, metros, pricing, search, tables
+from domain.actor import Actor, Audience
+from domain.values import Money, ReservationState, VehicleState
+
+_RESERVATIONS = tables.Reservation.__table__
+_VEHICLES = tables.Vehicle.__table__
+MAX_REASON_LENGTH = 500
+_EXCLUSION = "ex_reservations_vehicle_blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    id: UUID
+    metro_id: UUID
+    customer_id: UUID
+    published_vehicle_id: UUID
+    state: ReservationState
+    starts_at: datetime
+    ends_at: datetime | None
+    lapses_at: datetime | None
+    quoted_minor: int | None
+    currency: str
+    cancel_reason: str | None
+    created_at: datetime
+    vehicle: fleet.Vehicle
+
+    @property
+    def quoted(self) -> Money | None:
+        return None if self.quoted_minor is None else Money(self.quoted_minor, self.currency)
+
+
+_OWN = (
+    "id", "metro_id", "customer_id", "published_vehicle_id", "state", "starts_at", "ends_at", "lapses_at",
+    "quoted_minor", "currency", "cancel_reason", "created_at",
+)  # fmt: skip
+
+
+def _select() -> Select[Any]:
+    return select(*(_RESERVATIONS.c[name] for name in _OWN), *fleet.COLUMNS).select_from(
+        _RESERVATIONS.join(fleet.WITH_STATION, _VEHICLES.c.id == _RESERVATIONS.c.vehicle_id)
+    )
+
+
+def _of(row: Row[Any]) -> Reservation:
+    values = tuple(row)
+    return Reservation(*(*values[: len(_OWN)], fleet.of_columns(values[len(_OWN) :])))
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    vehicle: fleet.Vehicle
+    metro: metros.Metro
+    tariff: pricing.Tariff
+    window: booking_windows.Window
+    #: None when open-ended and no duration is expected
+    price: Money | None
+
+
+async def quote_reservation(
+    session: AsyncSession,
+    *,
+    vehicle: fleet.VehicleRef,
+    starts_at: datetime,
+    ends_at: datetime | None,
+    expected_minutes: int | None = None,
+    now: datetime,
+) -> Quote:
+    """What reserving would cost and block, by the same rules, without writing anything.
+
+    Raises InvalidInput, NotFound, and VehicleUnavailable when the vehicle is out of service (not when another
+    reservation overlaps: only the database decides that).
+    """
+    found = await fleet.get_vehicle(session, vehicle)
+    metro = await metros.get_metro(session, found.metro_id)
+    window = booking_windows.window_for(found.vehicle_type, metro, starts_at=starts_at, ends_at=ends_at, now=now)
+    if expected_minutes is not None and expected_minutes < 1:
+        raise errors.InvalidInput.of("expectedMinutes", "expectedMinutes is 1 or more.")
+    tariff = await pricing.get_tariff(session, metro.id, found.vehicle_type, now)
+    seconds = expected_minutes * 60 if expected_minutes else None
+    if window.ends_at is not None:
+        seconds = int((window.ends_at - window.starts_at).total_seconds())
+    return Quote(found, metro, tariff, window, pricing.price(tariff, seconds) if seconds else None)
+
+
+def _must_be_in_service(vehicle: fleet.Vehicle, state: VehicleState) -> None:
+    usable: tuple[VehicleState, ...] = (VehicleState.AVAILABLE,)
+    if not vehicle.vehicle_type.is_micromobility:
+        # Somebody may be driving it now: what counts for a car is its calendar.
+        usable = (VehicleState.AVAILABLE, VehicleState.RESERVED, VehicleState.ON_TRIP, VehicleState.STOPPED)
+    if state not in usable:
+        raise errors.VehicleUnavailable(f"The vehicle is {state} now.", path="vehicleId")
+
+
+async def reserve_vehicle(
+    session: AsyncSession,
+    who: Actor,
+    *,
+    customer_id: UUID,
+    vehicle: fleet.VehicleRef,
+    starts_at: datetime,
+    ends_at: datetime | None,
+    expected_minutes: int | None = None,
+    reservation_id: UUID | None = None,
+    now: datetime,
+) -> UUID:
+    """Holds a scooter or bike, books a car or van. Riders for themselves, staff for any rider of their metros.
+
+    Raises InvalidInput, NotFound, VehicleUnavailable. A caller that catches these must roll back.
+    """
+    quote = await quote_reservation(
+        session, vehicle=vehicle, starts_at=starts_at, ends_at=ends_at, expected_minutes=expected_minutes, now=now
+    )
+    _may_reserve_for(who, customer_id, quote.metro)
+    locked = (
+        await session.execute(select(tables.Vehicle).where(tables.Vehicle.id == quote.vehicle.id).with_for_update())
+    ).scalar_one()
+    _must_be_in_service(quote.vehicle, locked.state)
+    row = _new_row(quote, customer_id, reservation_id or ids.new(), now)
+    session.add(row)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise _refusal(error) from error
+    await _append_changed(session, row, locked)
+    if quote.vehicle.vehicle_type.is_micromobility or quote.window.starts_at <= now:
+        await _set_vehicle_state(session, locked, VehicleState.RESERVED, now)
+    return row.id
+
+
+def _may_reserve_for(who: Actor, customer_id: UUID, metro: metros.Metro) -> None:
+    if who.audience is Audience.CUSTOMER and who.account_id != customer_id:
+        raise errors.NotFound("There is no such customer.", path="customerId")
+    who.require_metro(metro.id)
+
+
+def _new_row(quote: Quote, customer_id: UUID, reservation_id: UUID, now: datetime) -> tables.Reservation:
+    return tables.Reservation(
+        id=reservation_id,
+        metro_id=quote.metro.id,
+        customer_id=customer_id,
+        vehicle_id=quote.vehicle.id,
+        published_vehicle_id=quote.vehicle.published_id,
+        vehicle_type=quote.vehicle.vehicle_type,
+        tariff_id=quote.tariff.id,
+        state=ReservationState.CONFIRMED,
+        starts_at=quote.window.starts_at,
+        ends_at=quote.window.ends_at,
+        lapses_at=quote.window.lapses_at,
+        blocked=Range(quote.window.blocked.starts_at, quote.window.blocked.ends_at),
+        quoted_minor=quote.price.minor_units if quote.price else None,
+        currency=quote.tariff.currency,
+        created_at=now,
+    )
+
+
+def _refusal(error: IntegrityError) -> Exception:
+    cause = getattr(error.orig, "__cause__", None)
+    constraint = getattr(cause, "constraint_name", None)
+    if constraint == _EXCLUSION:
+        return errors.VehicleUnavailable("Somebody has reserved this vehicle for that time.", path="vehicleId")
+    if constraint == "fk_reservations_customer_id":
+        return errors.NotFound("There is no such customer.", path="customerId")
+    return error
+
+
+async def find_alternatives(session: AsyncSession, quote: Quote, *, now: datetime) -> list[fleet.Vehicle]:
+    """Up to three vehicles of the same type nearby that are free at that time."""
+    found = await search.find_vehicles_near(
+        session,
+        quote.metro.id,
+        quote.vehicle.position,
+        radius_meters=2000,
+        types=[quote.vehicle.vehicle_type],
+        window=quote.window.blocked,
+        now=now,
+        limit=4,
+    )
+    return [vehicle for vehicle in found if vehicle.id != quote.vehicle.id][:3]
+
+
+async def cancel_reservation(
+    session: AsyncSession, who: Actor, *, reservation_id: UUID, reason: str | None = None, now: datetime
+) -> UUID:
+    """Frees the vehicle. Riders their own, staff any of their metros. Raises NotFound, ReservationClosed, InvalidInput."""
+    if reason is not None and not 1 <= len(reason.strip()) <= MAX_REASON_LENGTH:
+        raise errors.InvalidInput.of("reason", f"A reason has 1 to {MAX_REASON_LENGTH} characters.")
+    row = await _lock(session, who, reservation_id)
+    if row.state is not ReservationState.CONFIRMED:
+        raise errors.ReservationClosed(f"The reservation is {row.state} and cannot be cancelled.", path="reservationId")
+    await _close(session, row, ReservationState.CANCELLED, now, reason=reason)
+    return row.id
+
+
+async def _lock(session: AsyncSession, who: Actor, reservation_id: UUID) -> tables.Reservation:
+    statement = select(tables.Reservation).where(tables.Reservation.id == reservation_id).with_for_update()
+    row = (await session.execute(statement)).scalar_one_or_none()
+    if row is None or (who.audience is Audience.CUSTOMER and row.customer_id != who.account_id):
+        raise errors.NotFound("There is no such reservation.", path="reservationId")
+    who.require_metro(row.metro_id)
+    return row
+
+
+async def _close(
+    session: AsyncSession, row: tables.Reservation, state: ReservationState, now: datetime, *, reason: str | None = None
+) -> None:
+    blocked_from = row.blocked.lower or row.starts_at
+    row.state = state
+    row.cancel_reason = reason
+    row.closed_at = now
+    row.blocked = Range(blocked_from, now) if blocked_from < now else Range(empty=True)
+    await session.flush()
+    vehicle = (
+        await session.execute(select(tables.Vehicle).where(tables.Vehicle.id == row.vehicle_id).with_for_update())
+    ).scalar_one()
+    await _append_changed(session, row, vehicle)
+    if vehicle.state is VehicleState.RESERVED and not await _holds_now(session, vehicle.id, now):
+        await _set_vehicle_state(session, vehicle, VehicleState.AVAILABLE, now)
+
+
+async def _holds_now(session: AsyncSession, vehicle_id: UUID, now: datetime) -> bool:
+    statement = select(tables.Reservation.id).where(
+        tables.Reservation.vehicle_id == vehicle_id,
+        tables.Reservation.state == ReservationState.CONFIRMED,
+        (tables.Reservation.starts_at <= now) | tables.Reservation.lapses_at.is_not(None),
+    )
+    return (await session.execute(statement.limit(1))).scalar_one_or_none() is not None
+
+
+async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int = 100) -> int:
+    """Lets holds lapse that nobody unlocked, ends bookings whose time is over, marks booked vehicles reserved at their
+    start. Returns how many rows it changed; several sweepers may run at once."""
+    due = (
+        select(tables.Reservation)
+        .where(
+            tables.Reservation.state == ReservationState.CONFIRMED,
+            (tables.Reservation.lapses_at <= now) | (tables.Reservation.ends_at <= now),
+        )
+        .order_by(tables.Reservation.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    lapsed = (await session.execute(due)).scalars().all()
+    for row in lapsed:
+        await _close(session, row, ReservationState.EXPIRED, now)
+    starting = (
+        select(tables.Vehicle)
+        .join(tables.Reservation, tables.Reservation.vehicle_id == tables.Vehicle.id)
+        .where(
+            tables.Reservation.state == ReservationState.CONFIRMED,
+            tables.Reservation.starts_at <= now,
+            tables.Vehicle.state == VehicleState.AVAILABLE,
+        )
+        .limit(limit)
+        .with_for_update(of=tables.Vehicle, skip_locked=True)
+    )
+    begun = (await session.execute(starting)).scalars().all()
+    for vehicle in begun:
+        await _set_vehicle_state(session, vehicle, VehicleState.RESERVED, now)
+    return len(lapsed) + len(begun)
+
+
+async def _set_vehicle_state(session: AsyncSession, vehicle: tables.Vehicle, state: VehicleState, now: datetime) -> None:
+    vehicle.state = state
+    vehicle.updated_at = now
+    await session.flush()
+    await fleet.append_vehicle_changed(session, vehicle)
+
+
+async def _append_changed(session: AsyncSession, row: tables.Reservation, vehicle: tables.Vehicle) -> None:
+    payload = {
+        "reservationId": str(row.id),
+        "customerId": str(row.customer_id),
+        "vehicleId": str(row.vehicle_id),
+        "vehicleType": row.vehicle_type,
+        "plate": vehicle.plate,
+        "state": row.state,
+        "startsAt": row.starts_at.isoformat(),
+        "endsAt": row.ends_at.isoformat() if row.ends_at else None,
+    }
+    await eventlog.append(session, eventlog.dispatch_topic(row.metro_id), f"reservation.{row.state}", payload)
+
+
+async def get_reservation(session: AsyncSession, who: Actor, reservation_id: UUID) -> Reservation:
+    row = (await session.execute(_select().where(_RESERVATIONS.c.id == reservation_id))).one_or_none()
+    if row is None or (who.audience is Audience.CUSTOMER and row.customer_id != who.account_id):
+        raise errors.NotFound("There is no such reservation.", path="reservationId")
+    who.require_metro(row.metro_id)
+    return _of(row)
+
+
+async def list_reservations(
+    session: AsyncSession,
+    who: Actor,
+    *,
+    customer_id: UUID | None,
+    states: tuple[ReservationState, ...] = (),
+    before: UUID | None = None,
+    limit: int,
+) -> list[Reservation]:
+    """Latest first. Riders see their own; staff those of their metros, of one customer or of all."""
+    query = _select()
+    if customer_id is not None:
+        query = query.where(_RESERVATIONS.c.customer_id == customer_id)
+    if who.metro_ids is not None:
+        query = query.where(_RESERVATIONS.c.metro_id.in_(who.metro_ids))
+    if states:
+        query = query.where(_RESERVATIONS.c.state.in_(states))
+    if before is not None:
+        query = query.where(_RESERVATIONS.c.id < before)
+    return [_of(row) for row in await session.execute(query.order_by(_RESERVATIONS.c.id.desc()).limit(limit))]
+
+
+async def list_open_reservations(session: AsyncSession, who: Actor, *, limit: int = 20) -> list[Reservation]:
+    open_states = (ReservationState.CONFIRMED, ReservationState.STARTED)
+    return await list_reservations(session, who, customer_id=who.account_id, states=open_states, limit=limit)
