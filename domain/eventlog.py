@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 VERSION = 1
@@ -116,22 +116,22 @@ async def read_after(session: AsyncSession | AsyncConnection, topic: str, after:
 
 
 _OPEN_EPOCH = text(
-    "insert into event_log_epoch (only, epoch, system_identifier, raised_at)"
+    "insert into event_log_epoch (singleton, epoch, system_identifier, raised_at)"
     " values (true, 1, (select system_identifier from pg_control_system()), clock_timestamp())"
-    " on conflict (only) do update set epoch = event_log_epoch.epoch + 1,"
+    " on conflict (singleton) do update set epoch = event_log_epoch.epoch + 1,"
     " system_identifier = excluded.system_identifier, raised_at = excluded.raised_at"
     " where :force or event_log_epoch.system_identifier <> excluded.system_identifier returning epoch"
 )
 _SETTLE = text("update event_log set xid = '0'::xid8 where xid <> '0'::xid8")
 
 
-async def open_epoch(session: AsyncSession | AsyncConnection, *, force: bool = False) -> int | None:
+def open_epoch(connection: Connection, *, force: bool = False) -> int | None:
     """Raises the epoch when the rows come from another cluster, whose transaction numbers mean nothing here.
 
     `force` raises it in any case: after a restore, cursors given out since the backup point at events that are gone.
     Returns the new epoch, or None when nothing had to change. Old rows are stamped as settled long ago.
     """
-    epoch = (await session.execute(_OPEN_EPOCH, {"force": force})).scalar_one_or_none()
+    epoch: int | None = connection.execute(_OPEN_EPOCH, {"force": force}).scalar_one_or_none()
     if epoch is not None and epoch > 1:
-        await session.execute(_SETTLE)
+        connection.execute(_SETTLE)
     return epoch

