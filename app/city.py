@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import cos, radians, sin
 from pathlib import Path
 from random import Random
@@ -106,7 +107,7 @@ def _runs(
     """A line of the grid, cut where its character changes."""
     points: list[Cross] = []
     tags: Tags | None = None
-    for start, end in zip(line, line[1:], strict=False):
+    for start, end in pairwise(line):
         found = _edge_tags(start, end, index, across, closed)
         if found != tags:
             if tags is not None:
@@ -117,9 +118,7 @@ def _runs(
         yield points, tags
 
 
-def _edge_tags(
-    start: Cross, end: Cross, index: int, across: bool, closed: set[tuple[Cross, Cross]]
-) -> Tags | None:
+def _edge_tags(start: Cross, end: Cross, index: int, across: bool, closed: set[tuple[Cross, Cross]]) -> Tags | None:
     name = plan.ROW_NAMES[index] if across else plan.COLUMN_NAMES[index]
     if _is_pedestrian(start, end):
         return {"highway": "pedestrian", "name": plan.LANE_NAMES[(index + 5 * across) % 6], "bicycle": "yes"}
@@ -191,7 +190,7 @@ def _paths(draft: _Draft) -> None:
 
 
 def _landmarks(draft: _Draft) -> None:
-    draft.node(plan.MIDDLE, plan.MIDDLE, plan.CITY_TAGS | {"name": CITY})
+    draft.node(plan.MIDDLE, plan.MIDDLE, plan.CITY_TAGS | {"name": CITY, "attribution": ATTRIBUTION})
     for name, column, row in plan.DISTRICTS:
         draft.node(column, row, {"place": "suburb", "name": name})
     for name, column, row, key, value in plan.LANDMARKS:
