@@ -36,7 +36,7 @@ def _headers(host: str | None) -> dict[str, str]:
         "style-src": "'self' 'unsafe-inline'",  # the editor writes its theme as style elements
         "connect-src": f"'self'{sockets}",
         "worker-src": "'self'",
-        "font-src": "'self'",
+        "font-src": "'self' data:",  # GraphiQL's style sheet carries its fonts inside
         "img-src": "'self' data:",
         "base-uri": "'none'",
         "form-action": "'none'",

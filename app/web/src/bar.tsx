@@ -81,7 +81,7 @@ function describe(session: Session): string {
       return session.message;
     case "signedIn": {
       const until = session.expiresAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-      return `Signed in as ${session.account.email} (${session.account.audience}) until ${until}`;
+      return `${session.account.label}: signed in until ${until}`;
     }
   }
 }

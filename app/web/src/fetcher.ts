@@ -1,12 +1,12 @@
-import { createGraphiQLFetcher, isAsyncIterable } from "@graphiql/toolkit";
+import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
-import type { ExecutionResult } from "graphql";
+import { getOperationAST, parse } from "graphql";
+import type { ExecutionResult, OperationDefinitionNode } from "graphql";
 import { createClient } from "graphql-ws";
 import { endpoint } from "./endpoint";
 import { withFreshKeys } from "./freshKeys";
 import { remember } from "./memory";
-
-const SHOWN_EVENTS = 100;
+import { follow } from "./stream";
 
 // What the header editor held at the last run; the next socket introduces itself with it.
 let authorization: string | undefined;
@@ -16,37 +16,31 @@ const client = createClient({
   connectionParams: () => (authorization ? { authorization } : {}),
 });
 
-const send = createGraphiQLFetcher({ url: endpoint.http, wsClient: client, enableIncrementalDelivery: false });
+const post = createGraphiQLFetcher({ url: endpoint.http, enableIncrementalDelivery: false });
 
 export const fetcher: Fetcher = async (params, options) => {
-  authorization = bearerOf(options?.headers);
-  const request = withFreshKeys(params);
-  const answer = await send(request, options);
-  if (isAsyncIterable(answer)) return gather(request, answer);
+  const operation = operationIn(params);
+  const request = withFreshKeys({ ...params, operationName: operation?.name?.value ?? null });
+  if (operation?.operation === "subscription") {
+    authorization = authorizationIn(options?.headers);
+    return follow(client, request) as AsyncIterable<ExecutionResult>;
+  }
+  const answer = await post(request, options);
   remember(answer);
   return answer;
 };
 
-/** Shows the newest event as `data` and those before it as `earlier`; a reconnect resumes after the newest cursor. */
-async function* gather(request: FetcherParams, events: AsyncIterable<ExecutionResult>) {
-  let earlier: unknown[] = [];
-  for await (const event of events) {
-    remember(event);
-    resumeAfter(request, event);
-    yield earlier.length ? { ...event, earlier } : event;
-    earlier = [event.data ?? event, ...earlier].slice(0, SHOWN_EVENTS);
+/** Read from the text: just after a change of tabs the name that comes with it is still the former tab's. */
+function operationIn({ query, operationName }: FetcherParams): OperationDefinitionNode | null | undefined {
+  try {
+    const document = parse(query);
+    return getOperationAST(document, operationName) ?? getOperationAST(document);
+  } catch {
+    return null; // the server says what is wrong with it
   }
 }
 
-// The client sends this same object again when it reconnects.
-function resumeAfter(request: FetcherParams, event: ExecutionResult): void {
-  const [item] = Object.values((event.data ?? {}) as Record<string, { cursor?: unknown } | null>);
-  if (request.variables && "after" in request.variables && typeof item?.cursor === "string") {
-    request.variables.after = item.cursor;
-  }
-}
-
-function bearerOf(headers: Record<string, unknown> | undefined): string | undefined {
+function authorizationIn(headers: Record<string, unknown> | undefined): string | undefined {
   const found = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === "authorization")?.[1];
   return typeof found === "string" ? found : undefined;
 }

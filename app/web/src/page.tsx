@@ -16,7 +16,6 @@ export function Page() {
       plugins={plugins}
       referencePlugin={DOC_EXPLORER_PLUGIN}
       defaultTabs={examples}
-      defaultTheme="light"
       inputValueDeprecation
       schemaDescription
     >

@@ -22,7 +22,6 @@ export function TabSupply(): null {
   // GraphiQL shows a default tab's query at first, but not its variables; opening the tab again does.
   useEffect(() => {
     if (ready) changeTab(activeTabIndex);
-    // eslint-free on purpose: only once, when the editors have come
   }, [ready]);
 
   useEffect(() => {
