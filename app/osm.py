@@ -106,7 +106,7 @@ def read_map(path: Path) -> CityMap:
         digest=digest_of(path),
         attribution=tags.get("attribution", OSM_ATTRIBUTION),
         places=tuple(_localized(named, found.streets)),
-        stations=tuple(choose_stations(found.stops, box, center, found.streets.nearest_name)),
+        stations=tuple(choose_stations(found.stops, street_points, box, center, found.streets.nearest_name)),
         street_points=tuple(street_points),
         pedestrian_points=tuple(LatLng(lat, lon) for lat, lon in found.streets.pedestrian),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.values import Box, LatLng
@@ -60,10 +60,15 @@ def station_of(ref: str, tags: Mapping[str, str], point: tuple[float, float]) ->
 
 
 def choose_stations(
-    stops: Iterable[Stop], box: Box, center: LatLng, street_near: Callable[[float, float], str | None]
+    stops: Iterable[Stop],
+    curb: Sequence[LatLng],
+    box: Box,
+    center: LatLng,
+    street_near: Callable[[float, float], str | None],
 ) -> list[MapStation]:
     """Every real station of the core, then stand-ins from the center outwards until there are enough."""
     inside = [stop for stop in stops if box.south <= stop.position.lat <= box.north and box.west <= stop.position.lon <= box.east]
+    inside += _at_the_curb(curb)
     inside.sort(key=lambda stop: (stop.rank, center.meters_to(stop.position), stop.osm_ref))
     chosen: list[MapStation] = []
     for use, least, usual in ((_CHARGING, _LEAST_CHARGING, _BAYS), (_RACK, _LEAST_RACKS, _RACKS)):
@@ -75,6 +80,13 @@ def choose_stations(
                 kept.append(_station(stop, usual, street_near))
         chosen += kept
     return chosen
+
+
+def _at_the_curb(curb: Sequence[LatLng]) -> Iterator[Stop]:
+    """For a map that names no parking at all."""
+    for index, position in enumerate(curb[:: max(1, len(curb) // _MOST)]):
+        ref = f"curb/{position.lat:.6f},{position.lon:.6f}"
+        yield Stop(_RACK if index % 2 else _CHARGING, 9, None, position, None, ref)
 
 
 def _is_apart(stop: Stop, kept: Iterable[MapStation]) -> bool:

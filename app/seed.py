@@ -1,0 +1,175 @@
+"""The first rows of an installation: a metro from a map, and people to try it with. Running it again changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from rich.console import Console
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from app import city, new_metro, osm, tiles
+from domain import ids, tables
+from domain.actor import Role
+from domain.ports import PasswordHasher
+from domain.tables.base import Base
+from domain.values import VehicleType
+
+DEMO_PASSWORD = "nimrod-demo"  # noqa: S105 - for the demo, refused in production
+DEMO_RIDERS = {
+    "rider@nimrod.example": "Robin Rider",
+    "rider2@nimrod.example": "Sasha Sprint",
+    "rider3@nimrod.example": "Kim Cargo",
+    "rider4@nimrod.example": "Alex Early",
+}
+DEMO_STAFF = {
+    "dispatcher@nimrod.example": ("Dana Dispatch", Role.DISPATCHER),
+    "technician@nimrod.example": ("Toni Tools", Role.TECHNICIAN),
+    "admin@nimrod.example": ("Ada Admin", Role.ADMIN),
+}
+NO_MAP = "There is no metro yet and no map to make one from: set NIMROD_MAP to an OpenStreetMap extract (.osm.pbf)."
+_ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtextextended('nimrod.seed', 0))"
+
+
+async def seed(
+    session_factory: async_sessionmaker[AsyncSession],
+    *,
+    data_dir: Path,
+    map_path: Path | None,
+    hasher: PasswordHasher,
+    clock_now: Callable[[], datetime],
+    demo: bool,
+    progress: Console | None = None,
+) -> UUID | None:
+    """The id of the default metro. Without a map the metro that is there stays; only a demo makes one up.
+
+    Raises ValueError when the map holds no streets, OSError when it cannot be read.
+    """
+    if map_path is None and not demo and await _default_digest(session_factory) is None:
+        _tell(progress, NO_MAP)
+        return None
+    metro_id = await seed_metro(session_factory, data_dir=data_dir, map_path=map_path, clock_now=clock_now, progress=progress)
+    if demo:
+        await seed_demo_accounts(session_factory, hasher=hasher, clock_now=clock_now)
+    return metro_id
+
+
+async def seed_metro(
+    session_factory: async_sessionmaker[AsyncSession],
+    *,
+    data_dir: Path,
+    map_path: Path | None,
+    clock_now: Callable[[], datetime],
+    fleet: Mapping[VehicleType, int] = new_metro.FLEET,
+    progress: Console | None = None,
+) -> UUID:
+    """The metro of a map, made when it is new, and the default from now on.
+
+    Without a map: the default metro that is there, else the generated city.
+    """
+    source, digest = await _source(session_factory, data_dir, map_path)
+    if source is not None:
+        await asyncio.to_thread(_prepare_tiles, data_dir, digest, source, progress)
+    known = await _find_metro(session_factory, digest)
+    city_map = None
+    if known is None:
+        if source is None:
+            raise FileNotFoundError(f"The map of digest {digest} is gone.")
+        city_map = await asyncio.to_thread(osm.read_map, source)
+    async with session_factory.begin() as session:
+        await session.execute(text(_ONE_AT_A_TIME))
+        if city_map is not None:
+            await _insert_metro(session, city_map, fleet, clock_now())
+        metro = (await session.execute(select(tables.Metro).where(tables.Metro.map_digest == digest))).scalar_one()
+        if not metro.is_default:
+            await session.execute(update(tables.Metro).where(tables.Metro.is_default).values(is_default=False))
+            await session.execute(update(tables.Metro).where(tables.Metro.id == metro.id).values(is_default=True))
+    if city_map is not None:
+        _tell(progress, f"{metro.name}: {len(city_map.places)} places, {sum(fleet.values())} vehicles.")
+    return metro.id
+
+
+async def seed_demo_accounts(
+    session_factory: async_sessionmaker[AsyncSession], *, hasher: PasswordHasher, clock_now: Callable[[], datetime]
+) -> None:
+    """Riders and staff that share one password. Accounts that are there already stay as they are."""
+    async with session_factory() as session:
+        riders = set(await session.scalars(select(tables.Customer.email)))
+        staff = set(await session.scalars(select(tables.Staff.email)))
+    if riders >= DEMO_RIDERS.keys() and staff >= DEMO_STAFF.keys():
+        return
+    common = {"password_hash": await hasher.hash(DEMO_PASSWORD), "created_at": clock_now()}
+    new_riders = [
+        {"id": ids.new(), "email": email, "name": name, "language": "en", **common} for email, name in DEMO_RIDERS.items()
+    ]
+    new_staff = [
+        {"id": ids.new(), "email": email, "name": name, "role": role, "metro_ids": None, **common}
+        for email, (name, role) in DEMO_STAFF.items()
+    ]
+    async with session_factory.begin() as session:
+        await _insert(session, tables.Customer, new_riders)
+        await _insert(session, tables.Staff, new_staff)
+
+
+async def _source(
+    session_factory: async_sessionmaker[AsyncSession], data_dir: Path, map_path: Path | None
+) -> tuple[Path | None, str]:
+    """The map to use, where it is at hand, and its digest."""
+    if map_path is not None:
+        return map_path, await asyncio.to_thread(osm.digest_of, map_path)
+    digest = await _default_digest(session_factory)
+    if digest is not None and (copy := tiles.map_copy(data_dir, digest)) is not None:
+        return copy, digest
+    generated = await asyncio.to_thread(city.generate_city, data_dir / "maps" / f"{new_metro.slug_of(city.CITY)}.osm.pbf")
+    generated_digest = osm.digest_of(generated)
+    return (generated, generated_digest) if digest in (None, generated_digest) else (None, str(digest))
+
+
+def _prepare_tiles(data_dir: Path, digest: str, source: Path, progress: Console | None) -> None:
+    tiles.keep_map(data_dir, digest, source)
+    try:
+        tiles.build_tiles(data_dir, digest, source, progress)
+    except tiles.TilesNotBuilt as error:
+        _tell(progress, f"{error} Distances and times are estimates.")
+
+
+async def _default_digest(session_factory: async_sessionmaker[AsyncSession]) -> str | None:
+    async with session_factory() as session:
+        return await session.scalar(select(tables.Metro.map_digest).where(tables.Metro.is_default))
+
+
+async def _find_metro(session_factory: async_sessionmaker[AsyncSession], digest: str) -> UUID | None:
+    async with session_factory() as session:
+        return await session.scalar(select(tables.Metro.id).where(tables.Metro.map_digest == digest))
+
+
+async def _insert_metro(session: AsyncSession, city_map: osm.CityMap, fleet: Mapping[VehicleType, int], now: datetime) -> None:
+    """Everything or nothing: another process that was first has the same rows."""
+    slug = new_metro.slug_of(city_map.name)
+    if await session.scalar(select(tables.Metro.id).where(tables.Metro.slug == slug)) is not None:
+        slug = f"{slug}-{city_map.digest[:8]}"  # a newer map of the same city
+    metro = new_metro.metro_row(city_map, slug, now)
+    made = insert(tables.Metro).values(metro).on_conflict_do_nothing(index_elements=["map_digest"])
+    if await session.scalar(made.returning(tables.Metro.id)) is None:
+        return
+    stations = new_metro.station_rows(city_map, metro["id"])
+    await _insert(session, tables.Station, stations)
+    await _insert(session, tables.Place, new_metro.place_rows(city_map, metro["id"]))
+    await _insert(session, tables.Zone, new_metro.zone_rows(city_map, metro["id"]))
+    await _insert(session, tables.Tariff, new_metro.tariff_rows(city_map, metro["id"], now))
+    await _insert(session, tables.Vehicle, new_metro.vehicle_rows(city_map, metro["id"], stations, fleet, now))
+
+
+async def _insert(session: AsyncSession, table: type[Base], rows: Sequence[new_metro.Row]) -> None:
+    for chunk in new_metro.chunks(rows):
+        await session.execute(insert(table).on_conflict_do_nothing(), chunk)
+
+
+def _tell(progress: Console | None, line: str) -> None:
+    if progress is not None:
+        progress.print(line)
