@@ -20,12 +20,14 @@ MONTHS = (
 )  # fmt: skip
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
-_NUMBER = r"(?:\d+(?:[.,]\d+)?|" + "|".join(sorted(NUMBER_WORDS, key=len, reverse=True)) + ")"
-_UNIT = r"(?:minutes?|mins?|hours?|hrs?|days?|weeks?|m|h)"
+_DIGITS = r"\d+(?:[.,]\d+)?"
+_WORD = "(?:" + "|".join(sorted(NUMBER_WORDS, key=len, reverse=True)) + ")"
+_NUMBER = rf"(?:{_DIGITS}|{_WORD})"
+_UNIT = r"(?:minutes?|mins?|hours?|hrs?|days?|weeks?)"
 _LENGTH = (
     r"(?:half\s+an\s+hour|half\s+hour|(?:a\s+)?quarter\s+of\s+an\s+hour|three\s+quarters\s+of\s+an\s+hour"
     rf"|an?\s+hour\s+and\s+a\s+half|{_NUMBER}\s+and\s+a\s+half\s+hours?"
-    rf"|{_NUMBER}\s*{_UNIT}(?:\s*(?:and\s+)?{_NUMBER}\s*(?:minutes?|mins?|m))?)"
+    rf"|(?:{_DIGITS}\s*(?:{_UNIT}|m|h)|{_WORD}\s+{_UNIT})(?:\s*(?:and\s+)?(?:{_DIGITS}\s*(?:minutes?|mins?|m)|{_WORD}\s+(?:minutes?|mins?)))?)"
 )
 _CLOCK = (
     r"(?:noon|midday|midnight|(?:half\s+past|quarter\s+past|quarter\s+to)\s+[a-z\d]+"
@@ -41,10 +43,12 @@ _DAY = (
 )
 _PART = r"(?:\s+(?:in\s+the\s+)?(?:morning|afternoon|evening|at\s+night))?"
 
+_BEHIND_SPAN = r"(?=\s*(?:$|[,.!?]|on\b|today|tomorrow|for\b|by\b|with\b|near\b|at\b))"
+
 _PATTERNS = [
     (kind, re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.IGNORECASE))
     for kind, pattern in (
-        ("span", rf"(?:from|between)\s+(?P<start>{_HOUR})\s+(?:to|until|till|and)\s+(?P<end>{_HOUR})(?=\s*(?:$|[,.!?]|on\b|today|tomorrow|for\b|by\b|with\b|near\b|at\b))"),
+        ("span", rf"(?:from|between)\s+(?P<start>{_HOUR})\s+(?:to|until|till|and)\s+(?P<end>{_HOUR}){_BEHIND_SPAN}"),
         ("ahead", rf"in\s+(?P<length>{_LENGTH})(?:'s?\s+time)?"),
         ("length", rf"(?:for|during)\s+(?:about\s+|around\s+)?(?P<length>{_LENGTH})"),
         ("end", rf"(?:until|till)\s+(?:(?P<day>{_DAY})\s+(?:at\s+)?)?(?P<end>{_HOUR})"),
@@ -96,7 +100,16 @@ def read_times(text: str, now: datetime, zone: ZoneInfo, *, day: date | None = N
     try:
         return _when(found, now.astimezone(zone), zone, day), text
     except _Unusable as unusable:
-        return When(problem=unusable.problem, words=unusable.words, day=unusable.day), text
+        kept = _kept_length(found)
+        return When(length=kept, problem=unusable.problem, words=unusable.words, day=unusable.day), text
+
+
+def _kept_length(found: dict[str, re.Match[str]]) -> timedelta | None:
+    """What was said about the duration stands, whatever is wrong with the time."""
+    try:
+        return _length(found["length"]["length"]) if "length" in found else None
+    except _Unusable:
+        return None
 
 
 class _Unusable(Exception):
@@ -129,7 +142,13 @@ def _number(words: str) -> float:
 
 def _length(words: str) -> timedelta:
     words = " ".join(words.casefold().split())
-    fixed = {"half an hour": 30, "half hour": 30, "three quarters of an hour": 45, "an hour and a half": 90, "a hour and a half": 90}
+    fixed = {
+        "half an hour": 30,
+        "half hour": 30,
+        "three quarters of an hour": 45,
+        "an hour and a half": 90,
+        "a hour and a half": 90,
+    }
     if words in fixed:
         return timedelta(minutes=fixed[words])
     if words.endswith("quarter of an hour"):
