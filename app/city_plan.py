@@ -52,7 +52,8 @@ def one_way(index: int, across: bool) -> str | None:
 
 #: cut across the grid, crossing by crossing
 AVENUES: dict[str, list[tuple[int, int]]] = {
-    "Harbour Avenue": [(16 + step, 12 - step) for step in range(11)],
+    "Harbour Avenue": [(16 + step, 12 + step) for step in range(5)],
+    "Brickworks Avenue": [(17 + step, 11 - step) for step in range(10)],
     "Westend Avenue": [(12 - step, 12 - step) for step in range(11)],
     "University Avenue": [(17 + step, 19 + step) for step in range(8)],
     "Forest Avenue": [(11 - step, 19 + step) for step in range(8)],
@@ -79,8 +80,9 @@ DISTRICTS: list[tuple[str, float, float]] = [
     ("Old Town", 14.3, 13.6),
     ("Station Quarter", 14.4, 8.4),
     ("Westend", 4.4, 11.4),
-    ("Eastfield", 22.4, 13.4),
-    ("Harbour Quarter", 25.4, 4.4),
+    ("Eastfield", 21.4, 10.4),
+    ("Harbour Quarter", 25.4, 15.4),
+    ("Brickworks", 24.4, 4.4),
     ("Southgate", 12.4, 3.4),
     ("Orchards", 4.4, 4.4),
     ("Northbank", 12.4, 21.4),
@@ -90,12 +92,13 @@ DISTRICTS: list[tuple[str, float, float]] = [
 
 PARKS: list[tuple[str, int, int]] = [
     ("City Park", 10, 14),
-    ("River Meadows", 19, 15),
+    ("River Meadows", 6, 16),
     ("Castle Gardens", 14, 19),
     ("Orchard Park", 6, 3),
     ("Botanical Garden", 20, 24),
     ("Forest Park", 3, 25),
-    ("Harbour Green", 23, 7),
+    ("Harbour Green", 23, 15),
+    ("Eastfield Park", 22, 9),
 ]
 
 #: name, column, row, key, value
@@ -105,7 +108,7 @@ LANDMARKS: list[tuple[str, float, float, str, str]] = [
     ("Old Town Square", 14.05, 14.05, "place", "square"),
     ("Station Square", 14.1, 8.1, "place", "square"),
     ("Museum", 17.3, 14.12, "tourism", "museum"),
-    ("Maritime Museum", 25.2, 5.12, "tourism", "museum"),
+    ("Maritime Museum", 25.2, 16.12, "tourism", "museum"),
     ("Cathedral", 13.2, 15.12, "amenity", "place_of_worship"),
     ("City Hall", 14.3, 13.1, "amenity", "townhall"),
     ("City Theatre", 11.2, 12.12, "amenity", "theatre"),
@@ -124,7 +127,7 @@ LANDMARKS: list[tuple[str, float, float, str, str]] = [
 #: name, western column, southern row, key, value: one block each
 GROUNDS: list[tuple[str, int, int, str, str]] = [
     ("University", 21, 20, "amenity", "university"),
-    ("Harbour", 26, 3, "landuse", "harbour"),
+    ("Harbour", 26, 16, "landuse", "harbour"),
     ("Airport", 30, 9, "aeroway", "aerodrome"),
     ("St. Anna Hospital", 7, 20, "amenity", "hospital"),
     ("City Hospital", 19, 6, "amenity", "hospital"),
@@ -152,7 +155,7 @@ CAR_SHARING: list[tuple[float, float]] = [(11, 9), (17, 11), (6, 14), (22, 12), 
 
 def charging_spots() -> list[tuple[float, float]]:
     """Beside the landmarks first, then spread over the city on streets open to cars."""
-    beside: list[tuple[float, float]] = [(14, 8), (21, 20), (26, 4), (17, 16), (7, 20), (19, 6), (28, 10), (12, 10)]
+    beside: list[tuple[float, float]] = [(14, 8), (21, 20), (26, 16), (17, 16), (7, 20), (19, 6), (28, 10), (12, 10)]
     spread = [(column, row) for column in range(2, SIZE, 4) for row in range(2, SIZE, 4)]
     return beside + [(float(column), float(row)) for column, row in spread if (column, row) != (14, 14)]
 

@@ -81,8 +81,11 @@ def digest_of(path: Path) -> str:
 
 
 def read_map(path: Path) -> CityMap:
-    """Reads any .osm.pbf. Raises ValueError when it holds no streets."""
-    found = _scan(path)
+    """Reads any .osm.pbf. Raises ValueError when it is something else or holds no streets."""
+    try:
+        found = _scan(path)
+    except RuntimeError as error:
+        raise ValueError(f"{path} cannot be read as an OpenStreetMap extract (.osm.pbf): {error}") from error
     core = found.streets.core()
     if not core:
         raise ValueError(f"{path} holds no streets: is it an OpenStreetMap extract of a city?")

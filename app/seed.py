@@ -48,7 +48,7 @@ async def seed(
 ) -> UUID | None:
     """The id of the default metro. Without a map the metro that is there stays; only a demo makes one up.
 
-    Raises ValueError when the map holds no streets, OSError when it cannot be read.
+    Raises ValueError when the map is none or holds no streets, OSError when it is not there.
     """
     if map_path is None and not demo and await _default_digest(session_factory) is None:
         _tell(progress, NO_MAP)
@@ -73,14 +73,11 @@ async def seed_metro(
     Without a map: the default metro that is there, else the generated city.
     """
     source, digest = await _source(session_factory, data_dir, map_path)
+    city_map = None
+    if await _find_metro(session_factory, digest) is None and source is not None:
+        city_map = await asyncio.to_thread(osm.read_map, source)
     if source is not None:
         await asyncio.to_thread(_prepare_tiles, data_dir, digest, source, progress)
-    known = await _find_metro(session_factory, digest)
-    city_map = None
-    if known is None:
-        if source is None:
-            raise FileNotFoundError(f"The map of digest {digest} is gone.")
-        city_map = await asyncio.to_thread(osm.read_map, source)
     async with session_factory.begin() as session:
         await session.execute(text(_ONE_AT_A_TIME))
         if city_map is not None:
@@ -99,8 +96,8 @@ async def seed_demo_accounts(
 ) -> None:
     """Riders and staff that share one password. Accounts that are there already stay as they are."""
     async with session_factory() as session:
-        riders = set(await session.scalars(select(tables.Customer.email)))
-        staff = set(await session.scalars(select(tables.Staff.email)))
+        riders = set(await session.scalars(select(tables.Customer.email).where(tables.Customer.email.in_(DEMO_RIDERS))))
+        staff = set(await session.scalars(select(tables.Staff.email).where(tables.Staff.email.in_(DEMO_STAFF))))
     if riders >= DEMO_RIDERS.keys() and staff >= DEMO_STAFF.keys():
         return
     common = {"password_hash": await hasher.hash(DEMO_PASSWORD), "created_at": clock_now()}

@@ -12,6 +12,7 @@ import pytest
 from app import osm, tiles
 from app.gateways import maps
 from domain import errors
+from domain.ports import GeoRouter
 from domain.values import LatLng, LegMode
 from tests.app import map_files
 
@@ -70,7 +71,7 @@ async def test_there_is_no_way_to_a_point_off_the_map(city_map: osm.CityMap, cit
 
 
 async def test_without_tiles_the_answer_is_an_estimate_and_says_so(tmp_path: Path) -> None:
-    router = maps.Maps(tmp_path)
+    router: GeoRouter = maps.Maps(tmp_path)
     start, end = LatLng(49.40, 8.67), LatLng(49.42, 8.70)
     route = await router.route("0" * 64, LegMode.WALK, start, end)
     assert route is not None

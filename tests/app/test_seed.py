@@ -215,3 +215,14 @@ async def test_without_a_demo_nobody_gets_a_known_password_and_no_city_is_made_u
     assert made is None
     assert await _rows(session_factory, tables.Customer) == []
     assert await _rows(session_factory, tables.Metro) == []
+
+
+async def test_a_file_that_is_no_map_is_refused_and_leaves_nothing(
+    session_factory: SessionFactory, tmp_path: Path, now: Callable[[], datetime]
+) -> None:
+    broken = tmp_path / "holiday.osm.pbf"
+    broken.write_bytes(b"this is no map")
+    with pytest.raises(ValueError, match=r"holiday\.osm\.pbf"):
+        await seed.seed_metro(session_factory, data_dir=tmp_path / "data", map_path=broken, clock_now=now)
+    assert await _rows(session_factory, tables.Metro) == []
+    assert not (tmp_path / "data").exists()

@@ -25,6 +25,15 @@ def test_the_map_is_kept_beside_its_tiles(city_map: osm.CityMap, city_tiles: Pat
     assert {path.name for path in city_tiles.parent.iterdir()} == {"map.osm.pbf", "tiles.tar", "build.log"}
 
 
+def test_a_matrix_of_a_whole_metro_is_within_the_limits(city_map: osm.CityMap, city_tiles: Path) -> None:
+    import valhalla
+
+    stations = [{"lat": station.lat, "lon": station.lon} for station in city_map.stations[:80]]
+    actor = valhalla.Actor(tiles.configuration(city_tiles))
+    matrix = actor.matrix({"sources": stations, "targets": stations, "costing": "bicycle"})
+    assert len(matrix["sources_to_targets"]) == 80
+
+
 def test_a_map_that_was_never_built_has_no_tiles(tmp_path: Path) -> None:
     assert tiles.tiles_for(tmp_path, "0" * 64) is None
     assert tiles.map_copy(tmp_path, "0" * 64) is None
