@@ -2,22 +2,27 @@ type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
 const ID = /^([a-z_]+)_[0-9a-hjkmnp-tv-z]{26}$/;
 
-// The newest value seen for a variable's name, and every one this page may itself have written into a variable.
-const newest = new Map<string, string>();
-const offered = new Map<string, Set<string>>();
+const STORED = "nimrod:offered";
+const STORED_VALUES = 200;
+
+// The newest value seen for a variable's name; the cursor an object was last seen with; and every value this page may
+// itself have written into a variable, which outlives a reload just as the tabs do.
+const newest = new Map<string, Json>();
 const cursorOf = new Map<string, string>();
+const offered = new Set<string>(JSON.parse(localStorage.getItem(STORED) ?? "[]") as string[]);
 
 /** Notes the ids in an answer, so that the next example starts with them: a `metro_…` becomes `metroId`. */
 export function remember(answer: unknown): void {
-  if (Array.isArray(answer)) return answer.toReversed().forEach(remember); // the first of a list wins
+  if (Array.isArray(answer)) return answer.toReversed().forEach(remember); // so that the first of a list wins
   if (typeof answer !== "object" || answer === null) return;
-  const { id, cursor, digest } = answer as Record<string, unknown>;
+  const { id, cursor, digest, center } = answer as Record<string, unknown>;
   Object.values(answer).forEach(remember);
   if (typeof id !== "string") return;
   const prefix = ID.exec(id)?.[1];
-  if (prefix) offer(`${camel(prefix)}Id`, id);
-  if (typeof digest === "string") offer("digest", digest);
-  if (typeof cursor === "string" && !cursorOf.has(id)) cursorOf.set(id, cursor);
+  if (prefix) keep(`${camel(prefix)}Id`, id);
+  if (typeof digest === "string") keep("digest", digest);
+  if (typeof cursor === "string") cursorOf.set(id, cursor);
+  if (isPoint(center)) newest.set("near", { lat: center.lat, lon: center.lon });
 }
 
 /** Writes remembered ids where the variables are still blank or hold an older remembered one. */
@@ -37,24 +42,35 @@ function withKnown(value: Json): Json {
   if (typeof value !== "object" || value === null) return value;
   const result: { [name: string]: Json } = {};
   for (const [name, inner] of Object.entries(value)) {
-    result[name] = isOurs(name, inner) ? (newest.get(name) ?? inner) : withKnown(inner);
+    const isBlank = isOurs(inner) || (inner === null && name === "near");
+    result[name] = isBlank ? (newest.get(name) ?? inner) : withKnown(inner);
   }
-  if ("after" in result && (result.after === null || isOurs("after", result.after))) {
+  if ("after" in result && (result.after === null || isOurs(result.after))) {
     const streamed = Object.values(result).find((inner) => typeof inner === "string" && cursorOf.has(inner));
     const cursor = cursorOf.get(streamed as string) ?? null;
-    if (cursor) offer("after", cursor);
+    if (cursor) offer(cursor);
     result.after = cursor;
   }
   return result;
 }
 
-function isOurs(name: string, value: Json): boolean {
-  return typeof value === "string" && (value === "" || (offered.get(name)?.has(value) ?? false));
+function isOurs(value: Json): boolean {
+  return typeof value === "string" && (value === "" || offered.has(value));
 }
 
-function offer(name: string, value: string): void {
+function isPoint(value: unknown): value is { lat: number; lon: number } {
+  return typeof value === "object" && value !== null && "lat" in value && "lon" in value;
+}
+
+function offer(value: string): void {
+  if (offered.has(value)) return;
+  offered.add(value);
+  localStorage.setItem(STORED, JSON.stringify([...offered].slice(-STORED_VALUES)));
+}
+
+function keep(name: string, value: string): void {
   newest.set(name, value);
-  offered.set(name, (offered.get(name) ?? new Set()).add(value));
+  offer(value);
 }
 
 function camel(prefix: string): string {

@@ -4,8 +4,8 @@ import { endpoint } from "./endpoint";
 
 interface Tokens {
   accessToken: string;
+  expiresInSeconds: number;
   refreshToken: string;
-  expiresAt: string;
 }
 
 export type Session =
@@ -49,7 +49,7 @@ async function exchange(account: DemoAccount, field: Exchange, input: Record<str
       state: "signedIn",
       account,
       bearer: `Bearer ${tokens.accessToken}`,
-      expiresAt: new Date(tokens.expiresAt),
+      expiresAt: new Date(Date.now() + tokens.expiresInSeconds * 1000),
     };
     if (mine === turn) refreshLater(account, tokens);
   } catch (error) {
@@ -58,8 +58,8 @@ async function exchange(account: DemoAccount, field: Exchange, input: Record<str
   if (mine === turn) change(next);
 }
 
-function refreshLater(account: DemoAccount, { refreshToken, expiresAt }: Tokens): void {
-  const delay = new Date(expiresAt).getTime() - Date.now() - REFRESH_BEFORE_EXPIRY_MS;
+function refreshLater(account: DemoAccount, { refreshToken, expiresInSeconds }: Tokens): void {
+  const delay = expiresInSeconds * 1000 - REFRESH_BEFORE_EXPIRY_MS;
   timer = window.setTimeout(
     () => void exchange(account, "refreshSession", { refreshToken }),
     Math.min(Math.max(delay, 1000), LONGEST_TIMER_MS),
@@ -80,7 +80,7 @@ async function request(audience: Audience, field: Exchange, input: Record<string
     ${audience} {
       ${field}(input: { ${names.map((name) => `${name}: $${name}`).join(", ")} }) {
         __typename
-        ... on ${success[field]} { accessToken refreshToken expiresAt }
+        ... on ${success[field]} { accessToken expiresInSeconds refreshToken }
         ... on UserError { message }
       }
     }

@@ -34,6 +34,9 @@ export function TabSupply(): null {
     replace(variableEditor, filled(variableEditor.getValue()));
   }, [ready, variableEditor, activeTabIndex]);
 
+  // The editor keeps its scroll position from tab to tab.
+  useEffect(() => queryEditor?.setScrollPosition({ scrollLeft: 0, scrollTop: 0 }), [queryEditor, activeTabIndex]);
+
   return null;
 }
 
