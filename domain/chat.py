@@ -88,7 +88,7 @@ async def get_conversation(session: AsyncSession, who: Actor, conversation_id: U
         conversations.customer_id,
         conversations.metro_id,
         conversations.created_at,
-        text(eventlog.POSITION_COLUMNS),
+        *eventlog.POSITION_COLUMNS,
     ).where(conversations.id == conversation_id, conversations.customer_id == who.account_id)
     row = (await session.execute(statement)).one_or_none()
     if row is None:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Integer, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 VERSION = 1
@@ -81,10 +81,11 @@ async def append_all(session: AsyncSession, events: Sequence[tuple[str, str, dic
 #: Expressions for a statement that reads a row together with the position its stream continues from: every event
 #: below it is already in the row's snapshot. Repeats are possible, gaps are not.
 POSITION_COLUMNS = (
-    "(select epoch from event_log_epoch) as log_epoch, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as log_xid"
+    literal_column("(select epoch from event_log_epoch)", Integer).label("log_epoch"),
+    literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", BigInteger).label("log_xid"),
 )
 
-_POSITION = text(f"select {POSITION_COLUMNS}")
+_POSITION = select(*POSITION_COLUMNS)
 
 
 async def current_position(session: AsyncSession | AsyncConnection) -> Position:

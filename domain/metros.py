@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, eventlog, tables
@@ -44,7 +44,7 @@ class Metro:
 
 
 def _select() -> Select[Any]:
-    return select(tables.Metro.__table__, text(eventlog.POSITION_COLUMNS))
+    return select(tables.Metro.__table__, *eventlog.POSITION_COLUMNS)
 
 
 def _of(row: Row[Any]) -> Metro:
