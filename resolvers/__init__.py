@@ -1,0 +1,1 @@
+"""How a request reads or changes what is true: ids, one transaction per mutation field, paging, streams."""

@@ -1,0 +1,1 @@
+"""What the public sees: types, names, nullability, descriptions, error unions. No SQL."""

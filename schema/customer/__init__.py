@@ -1,0 +1,1 @@
+"""The customer namespace: what riders may ask and do."""

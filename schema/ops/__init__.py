@@ -1,0 +1,1 @@
+"""The ops namespace: what staff may ask and do."""

@@ -1,0 +1,122 @@
+"""Reservations, as riders and staff make, cancel and read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from domain import errors, eventlog, fleet, idempotency, ids, reservations
+from domain.actor import Audience
+from resolvers import paging
+from resolvers.context import Ctx
+from resolvers.paging import Page
+
+_PREFIXES = (ids.RESERVATION, ids.OPS_RESERVATION)
+
+
+async def reserve_vehicle(
+    ctx: Ctx,
+    *,
+    customer_id: UUID,
+    vehicle_id: str,
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    expected_minutes: int | None,
+    idempotency_key: str,
+) -> tuple[reservations.Reservation, eventlog.Position]:
+    """One act per key. A refusal for want of a free vehicle comes with alternatives, read after the rollback."""
+    ref = fleet.VehicleRef.parse(vehicle_id)
+    given = {
+        "customerId": str(customer_id),
+        "vehicleId": vehicle_id,
+        "startsAt": starts_at.isoformat() if starts_at else None,
+        "endsAt": ends_at.isoformat() if ends_at else None,
+        "expectedMinutes": expected_minutes,
+    }
+    now = ctx.runtime.clock.now()
+    try:
+        async with ctx.runtime.transaction() as session:
+            position = await eventlog.current_position(session)
+            reservation_id = ids.new()
+            seen = await idempotency.claim(
+                session,
+                account_id=ctx.who.account_id,
+                mutation="reserve_vehicle",
+                key=idempotency_key,
+                given=given,
+                result_id=reservation_id,
+                now=now,
+            )
+            if seen is None:
+                await reservations.reserve_vehicle(
+                    session,
+                    ctx.who,
+                    customer_id=customer_id,
+                    vehicle=ref,
+                    starts_at=starts_at or now,
+                    ends_at=ends_at,
+                    expected_minutes=expected_minutes,
+                    reservation_id=reservation_id,
+                    now=now,
+                )
+            row = await reservations.get_reservation(session, ctx.who, seen or reservation_id)
+        return row, position
+    except errors.VehicleUnavailable as refusal:
+        refusal.alternatives = await _alternatives(ctx, ref, starts_at or now, ends_at)
+        raise
+
+
+async def _alternatives(ctx: Ctx, ref: fleet.VehicleRef, starts_at: datetime, ends_at: datetime | None) -> list[fleet.Vehicle]:
+    now = ctx.runtime.clock.now()
+    try:
+        async with ctx.runtime.transaction() as session:
+            quote = await reservations.quote_reservation(session, vehicle=ref, starts_at=starts_at, ends_at=ends_at, now=now)
+            return await reservations.find_alternatives(session, quote, now=now)
+    except errors.DomainError:
+        return []
+
+
+async def cancel_reservation(
+    ctx: Ctx, *, reservation_id: str, reason: str | None, idempotency_key: str
+) -> tuple[reservations.Reservation, eventlog.Position]:
+    target = ids.decode(reservation_id, *_PREFIXES, path="reservationId")
+    now = ctx.runtime.clock.now()
+    async with ctx.runtime.transaction() as session:
+        position = await eventlog.current_position(session)
+        seen = await idempotency.claim(
+            session,
+            account_id=ctx.who.account_id,
+            mutation="cancel_reservation",
+            key=idempotency_key,
+            given={"reservationId": str(target), "reason": reason},
+            result_id=target,
+            now=now,
+        )
+        if seen is None:
+            await reservations.cancel_reservation(session, ctx.who, reservation_id=target, reason=reason, now=now)
+        return await reservations.get_reservation(session, ctx.who, target), position
+
+
+async def find_reservation(ctx: Ctx, reservation_id: UUID) -> reservations.Reservation | None:
+    async with ctx.runtime.transaction() as session:
+        try:
+            return await reservations.get_reservation(session, ctx.who, reservation_id)
+        except errors.NotFound:
+            return None
+
+
+async def list_reservations(
+    ctx: Ctx, *, customer_id: str | None, first: int, after: str | None
+) -> Page[reservations.Reservation]:
+    """Latest first: a rider's own; for staff those of one customer, or of everybody in their metros."""
+    who = ctx.who
+    customer = ids.decode(customer_id, ids.CUSTOMER, path="customerId") if customer_id else None
+    async with ctx.runtime.transaction() as session:
+        found = await reservations.list_reservations(
+            session,
+            who,
+            customer_id=who.account_id if who.audience is Audience.CUSTOMER else customer,
+            before=paging.uuid_after(after, ctx.runtime.cursors),
+            limit=paging.check_first(first) + 1,
+        )
+    return paging.page_of(found, first, after, ctx.runtime.cursors, lambda row: row.id.bytes)

@@ -1,0 +1,210 @@
+"""Streams: following a topic of the event log, live, without gaps.
+
+One reader per process and topic fetches what is new and hands it to everybody who follows. Who follows joins first,
+then reads the log from the own position, then goes on with what the reader hands over: nothing is lost between the
+two, and what both bring is skipped. Who cannot keep up falls back to reading the log alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from domain import eventlog, ports
+from resolvers import transactions
+
+logger = logging.getLogger(__name__)
+
+#: events waiting for one follower; beyond it the follower reads the log by itself again
+QUEUE_LIMIT = 1000
+#: how often a topic is looked at although no bell rang
+POLL_SECONDS = 5.0
+#: first and longest pause while an open transaction hides events
+UNSETTLED_SECONDS = (0.002, 0.1)
+#: first and longest pause after a failed read
+RETRY_SECONDS = (0.05, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """A gap: the cursor comes from before a restore, or the history behind it is gone."""
+
+    #: where the stream goes on from
+    position: eventlog.Position
+
+
+class Follower:
+    """The place of one subscription: a bounded queue and a bell."""
+
+    __slots__ = ("_bell", "lagging", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[eventlog.Event | Resync] = deque()
+        self.lagging = False
+        self._bell = asyncio.Event()
+
+    def give(self, item: eventlog.Event | Resync) -> None:
+        if len(self.waiting) >= QUEUE_LIMIT:
+            self.waiting.clear()
+            self.lagging = True
+        if not self.lagging:
+            self.waiting.append(item)
+        self._bell.set()
+
+    async def wait(self) -> None:
+        await self._bell.wait()
+        self._bell.clear()
+
+
+class Channel:
+    """One topic in this process: its reader and its followers."""
+
+    def __init__(self, topic: str, sessions: async_sessionmaker[AsyncSession]) -> None:
+        self.topic = topic
+        self.followers: set[Follower] = set()
+        self._sessions = sessions
+        self._bell = asyncio.Event()
+        self._position: eventlog.Position | None = None
+        self.task = asyncio.create_task(self._read_forever(), name=f"reader of {topic}")
+
+    def ring(self) -> None:
+        self._bell.set()
+
+    async def _read_forever(self) -> None:
+        pause = RETRY_SECONDS[0]
+        while True:
+            try:
+                await self._read_until_failure()
+            except Exception as error:  # whatever the database throws: followers wait, the reader tries again
+                logger.warning("reader failed", extra={"topic": self.topic, "error": repr(error)})
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RETRY_SECONDS[1])
+            else:
+                pause = RETRY_SECONDS[0]
+
+    async def _read_until_failure(self) -> None:
+        unsettled_pause = UNSETTLED_SECONDS[0]
+        while True:
+            self._bell.clear()
+            batch = await self._read()
+            if len(batch.events) == eventlog.BATCH:
+                continue
+            if batch.unsettled:
+                await asyncio.sleep(unsettled_pause)
+                unsettled_pause = min(unsettled_pause * 2, UNSETTLED_SECONDS[1])
+                continue
+            unsettled_pause = UNSETTLED_SECONDS[0]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._bell.wait()
+
+    async def _read(self) -> eventlog.Batch:
+        async with self._sessions() as session:
+            if self._position is None:
+                self._position = await eventlog.current_position(session)
+            batch = await eventlog.read_after(session, self.topic, self._position)
+            if batch.epoch != self._position.epoch:
+                self._position = await eventlog.current_position(session)
+                self._hand_out(Resync(self._position))
+                return batch
+        for event in batch.events:
+            self._hand_out(event)
+        if batch.events:
+            self._position = batch.events[-1].position
+        return batch
+
+    def _hand_out(self, item: eventlog.Event | Resync) -> None:
+        for follower in self.followers:
+            follower.give(item)
+
+
+class Feed:
+    """All topics that somebody in this process follows."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], doorbell: ports.Doorbell) -> None:
+        self._sessions = sessions
+        self._doorbell = doorbell
+        self._channels: dict[str, Channel] = {}
+        self._listener: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._listener = asyncio.create_task(self._listen(), name="doorbell")
+
+    async def stop(self) -> None:
+        tasks = [channel.task for channel in self._channels.values()]
+        if self._listener is not None:
+            tasks.append(self._listener)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._channels.clear()
+
+    async def _listen(self) -> None:
+        async for topic in self._doorbell.rings():
+            if topic:
+                if channel := self._channels.get(topic):
+                    channel.ring()
+            else:
+                for channel in self._channels.values():
+                    channel.ring()
+
+    def _join(self, topic: str, follower: Follower) -> None:
+        channel = self._channels.get(topic)
+        if channel is None:
+            channel = self._channels[topic] = Channel(topic, self._sessions)
+        channel.followers.add(follower)
+
+    def _leave(self, topic: str, follower: Follower) -> None:
+        channel = self._channels.get(topic)
+        if channel is None:
+            return
+        channel.followers.discard(follower)
+        if not channel.followers:
+            del self._channels[topic]
+            channel.task.cancel()
+
+    async def follow(self, topic: str, after: eventlog.Position | None) -> AsyncGenerator[eventlog.Event | Resync, None]:
+        """Every event of the topic behind `after` (None: from now on), once, in order, until the caller closes it.
+
+        Raises OutOfReach when the log cannot be read at the start or after falling behind.
+        """
+        follower = Follower()
+        self._join(topic, follower)
+        try:
+            position = after or await self._now()
+            while True:
+                behind = True
+                while behind:
+                    batch = await self._read(topic, position)
+                    if batch.epoch != position.epoch:
+                        position = await self._now()
+                        yield Resync(position)
+                        continue
+                    for event in batch.events:
+                        position = event.position
+                        yield event
+                    behind = len(batch.events) == eventlog.BATCH
+                while not follower.lagging:
+                    while follower.waiting:
+                        item = follower.waiting.popleft()
+                        if item.position > position:
+                            position = item.position
+                            yield item
+                    await follower.wait()
+                follower.lagging = False
+        finally:
+            self._leave(topic, follower)
+
+    async def _now(self) -> eventlog.Position:
+        async with transactions.transaction(self._sessions) as session:
+            return await eventlog.current_position(session)
+
+    async def _read(self, topic: str, after: eventlog.Position) -> eventlog.Batch:
+        async with transactions.transaction(self._sessions) as session:
+            return await eventlog.read_after(session, topic, after)

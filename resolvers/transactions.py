@@ -1,0 +1,34 @@
+"""Transactions of requests, with a clear refusal when the database does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from domain import errors
+
+_UNREACHABLE = (exc.TimeoutError, exc.InterfaceError, exc.OperationalError, OSError, TimeoutError)
+#: admin_shutdown, crash_shutdown, cannot_connect_now, query_canceled (time limit), lock_not_available,
+#: too_many_connections, idle_in_transaction_session_timeout, invalid_catalog_name (dropped or not created yet)
+_PASSING_STATES = {"57P01", "57P02", "57P03", "57014", "55P03", "53300", "25P03", "3D000"}
+_MESSAGE = "The database does not answer. Nothing was changed; try again."
+
+
+@asynccontextmanager
+async def transaction(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+    """One transaction: committed when the block ends, rolled back when it raises.
+
+    Raises OutOfReach when the database does not answer; nothing is half-written then.
+    """
+    try:
+        async with sessions.begin() as session:
+            yield session
+    except _UNREACHABLE as error:
+        raise errors.OutOfReach(_MESSAGE) from error
+    except exc.DBAPIError as error:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PASSING_STATES:
+            raise errors.OutOfReach(_MESSAGE) from error
+        raise
