@@ -2,6 +2,8 @@ type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
 const ID = /^([a-z_]+)_[0-9a-hjkmnp-tv-z]{26}$/;
 
+const POINTS = ["near", "position"];
+
 const STORED = "nimrod:offered";
 const STORED_VALUES = 200;
 
@@ -15,14 +17,15 @@ const offered = new Set<string>(JSON.parse(localStorage.getItem(STORED) ?? "[]")
 export function remember(answer: unknown): void {
   if (Array.isArray(answer)) return answer.toReversed().forEach(remember); // so that the first of a list wins
   if (typeof answer !== "object" || answer === null) return;
-  const { id, cursor, digest, center } = answer as Record<string, unknown>;
-  Object.values(answer).forEach(remember);
-  if (typeof id !== "string") return;
-  const prefix = ID.exec(id)?.[1];
-  if (prefix) keep(`${camel(prefix)}Id`, id);
-  if (typeof digest === "string") keep("digest", digest);
-  if (typeof cursor === "string") cursorOf.set(id, cursor);
-  if (isPoint(center)) newest.set("near", { lat: center.lat, lon: center.lon });
+  for (const [name, value] of Object.entries(answer)) {
+    const prefix = typeof value === "string" && ID.exec(value)?.[1];
+    if (prefix) keep(`${camel(prefix)}Id`, value);
+    else if (name === "digest" && typeof value === "string") keep(name, value);
+    else remember(value);
+  }
+  const { id, cursor, center } = answer as Record<string, unknown>;
+  if (typeof id === "string" && typeof cursor === "string") cursorOf.set(id, cursor);
+  if (isPoint(center)) for (const name of POINTS) newest.set(name, { lat: center.lat, lon: center.lon });
 }
 
 /** Writes remembered ids where the variables are still blank or hold an older remembered one. */
@@ -42,7 +45,7 @@ function withKnown(value: Json): Json {
   if (typeof value !== "object" || value === null) return value;
   const result: { [name: string]: Json } = {};
   for (const [name, inner] of Object.entries(value)) {
-    const isBlank = isOurs(inner) || (inner === null && name === "near");
+    const isBlank = isOurs(inner) || (inner === null && POINTS.includes(name));
     result[name] = isBlank ? (newest.get(name) ?? inner) : withKnown(inner);
   }
   if ("after" in result && (result.after === null || isOurs(result.after))) {
