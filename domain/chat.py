@@ -93,8 +93,8 @@ async def get_conversation(session: AsyncSession, who: Actor, conversation_id: U
     row = (await session.execute(statement)).one_or_none()
     if row is None:
         raise errors.NotFound("There is no such conversation.", path="conversationId")
-    *own, epoch, xid = row
-    return Conversation(*(*own, eventlog.Position(epoch, xid, 0)))
+    position = eventlog.Position(row.log_epoch, row.log_xid, 0)
+    return Conversation(row.id, row.customer_id, row.metro_id, row.created_at, position)
 
 
 def turn_context(metro: metros.Metro, *, now: datetime, position: LatLng | None, language: str) -> dict[str, Any]:
