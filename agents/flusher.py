@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -49,6 +50,19 @@ class _State:
     def gone(self) -> bool:
         return self.lost or self.broken
 
+    def lose(self) -> None:
+        self.lost = True
+        self._end()
+
+    def break_off(self) -> None:
+        self.broken = True
+        self._end()
+
+    def _end(self) -> None:
+        if self.run is not None:
+            self.run.cancel()
+        self.changed.set()
+
 
 class Flusher:
     """Start `run` as a task, open a stream per turn, `close` at the end: what is pending is written first."""
@@ -67,6 +81,9 @@ class Flusher:
         self._closing = False
 
     def open(self, turn: chat.ClaimedTurn) -> TurnStream:
+        """A sink for this attempt. An earlier attempt in this process ends here: its job was believed dead."""
+        if older := self._states.get(turn.turn_id):
+            older.lose()
         state = _State(turn.attempt)
         self._states[turn.turn_id] = state
         return TurnStream(self, turn.turn_id, state)
@@ -99,9 +116,6 @@ class Flusher:
 
     async def _write(self) -> None:
         batch, self._pending = self._pending, []
-        counts: dict[UUID, int] = {}
-        for delta in batch:
-            counts[delta.turn_id] = counts.get(delta.turn_id, 0) + 1
         held = await self._append(coalesce(batch))
         if held is None:
             self._pending = batch + self._pending
@@ -109,17 +123,14 @@ class Flusher:
             await asyncio.sleep(_RETRY_SECONDS)
             return
         self._room.set()
-        for turn_id, count in counts.items():
-            if state := self._states.get(turn_id):
-                state.written += count
-                self._mark(turn_id, state, held)
-
-    def _mark(self, turn_id: UUID, state: _State, held: set[UUID]) -> None:
-        if turn_id not in held and not state.gone:
-            state.lost = not state.broken
-            if state.run is not None:
-                state.run.cancel()
-        state.changed.set()
+        for (turn_id, attempt), count in Counter((delta.turn_id, delta.attempt) for delta in batch).items():
+            state = self._states.get(turn_id)
+            if state is None or state.attempt != attempt:
+                continue
+            state.written += count
+            state.changed.set()
+            if turn_id not in held and not state.gone:
+                state.lose()
 
     async def _append(self, deltas: Sequence[chat.ChatDelta]) -> set[UUID] | None:
         """The turns that still hold; None when the database is away and the batch must wait."""
@@ -133,18 +144,13 @@ class Flusher:
             turn_ids = {delta.turn_id for delta in deltas}
             if len(turn_ids) == 1:
                 log.exception("events of turn %s cannot be written", deltas[0].turn_id)
-                self._break(deltas[0].turn_id)
+                if state := self._states.get(deltas[0].turn_id):
+                    state.break_off()
                 return set()
         held: set[UUID] = set()
         for turn_id in turn_ids:
             held |= await self._append([delta for delta in deltas if delta.turn_id == turn_id]) or set()
         return held
-
-    def _break(self, turn_id: UUID) -> None:
-        if (state := self._states.get(turn_id)) and not state.gone:
-            state.broken = True
-            if state.run is not None:
-                state.run.cancel()
 
 
 class Unwritable(Exception):

@@ -82,7 +82,7 @@ _WHOLE: list[tuple[Intent, re.Pattern[str]]] = [
         (
             Intent.YES,
             r"(?:(?:yes|yeah|yep|yup|sure|ok|okay|fine|alright|go\s+ahead|do|confirm(?:ed)?|approve|agreed|correct|right|absolutely"
-            r"|of\s+course|sounds\s+good|perfect|great|deal|please\s+do|y|i\s+(?:confirm|agree|approve))\W*)+",
+            r"|of\s+course|sounds\s+good|perfect|great|deal|please|y|i\s+(?:confirm|agree|approve))\W*)+",
         ),
         (Intent.NO, r"(?:(?:no|nope|nah|not\s+now|don'?t|do\s+not|decline|reject|stop|n|no\s+way|i\s+decline)\W*)+"),
         (Intent.THANKS, r"(?:many\s+)?(?:thanks|thank\s+you|thx|cheers)(?:\s+(?:a\s+lot|so\s+much|very\s+much|bye))?"),

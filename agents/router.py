@@ -13,6 +13,7 @@ from pydantic_ai.exceptions import (
     ModelRequestTimeout,
     ModelServerError,
     ModelUnavailableError,
+    UserError,
 )
 from pydantic_ai.models import Model, infer_model
 from pydantic_ai.models.fallback import FallbackModel
@@ -57,8 +58,8 @@ class Backend:
 class ModelRouter:
     """Backends in the order of `names`, pydantic-ai model strings such as `openai-chat:gpt-x`; none means offline.
 
-    `offline` may stand last in the list, as the answer when every provider is down. Raises pydantic_ai's UserError, at
-    start and not in the first chat, for an unknown provider or a missing key. `openai_base_url` and `openai_api_key`
+    `offline` may stand last in the list, as the answer when every provider is down. Raises ValueError, at start
+    and not in the first chat, for an unknown provider or a missing key. `openai_base_url` and `openai_api_key`
     stand in for OPENAI_BASE_URL and OPENAI_API_KEY.
     """
 
@@ -83,7 +84,12 @@ class ModelRouter:
         return cls([name.strip() for name in setting.split(",")], **options)  # type: ignore[arg-type]
 
     def _build(self, name: str) -> Model:
-        return OfflineModel(token_delay_seconds=self._offline_delay) if name == OFFLINE else infer_model(name, self._provider)
+        if name == OFFLINE:
+            return OfflineModel(token_delay_seconds=self._offline_delay)
+        try:
+            return infer_model(name, self._provider)
+        except (UserError, ValueError) as error:
+            raise ValueError(f"NIMROD_MODELS names {name!r}, which cannot be used: {error}") from error
 
     def _provider(self, name: str) -> Provider[Any]:
         given = self._openai_base_url or self._openai_api_key

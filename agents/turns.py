@@ -212,7 +212,7 @@ async def _answer(turn: chat.ClaimedTurn, stream: TurnStream, runtime: AgentRunt
         raise
     except Exception as error:
         code = code_of(error)
-        log.exception("turn %s failed: %s", turn.turn_id, code)
+        log.warning("turn %s failed: %s: %s", turn.turn_id, code, error, exc_info=error if code == INTERNAL else None)
         await _fail(turn, stream, runtime, code)
         return
     async with runtime.session_factory.begin() as session:

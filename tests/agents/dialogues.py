@@ -15,7 +15,7 @@ from agents.offline import OfflineModel
 from domain.places import fold
 
 NOW = "2026-11-21T09:30:00+01:00"
-PLACES = [
+PLACES: list[dict[str, str | None]] = [
     {"placeId": "place_central", "name": "Central Station", "kind": "railway=station", "locality": "Mitte"},
     {"placeId": "place_museum", "name": "Museum", "kind": "tourism=museum", "locality": "Altstadt"},
     {"placeId": "place_market_a", "name": "Market Square", "kind": "place=square", "locality": "Altstadt"},
@@ -31,7 +31,9 @@ class Chat:
     now: str = NOW
     refusal: str | None = None
     range_meters: int = 20_000
-    messages: list[ModelMessage] = field(default_factory=list)
+    #: turns that the model is reminded of
+    remembered: int = 20
+    turns: list[list[ModelMessage]] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     pending: dict[str, Any] | None = None
     reservations: list[dict[str, Any]] = field(default_factory=list)
@@ -41,7 +43,7 @@ class Chat:
         said = {"now": self.now, "timezone": "Europe/Berlin", "metro": "Testburg", "position": self.position, "language": "en"}
         agent = Agent(OfflineModel(), toolsets=[] if extra else [_toolset(self)])
         result = await agent.run(context.prompt_of(said | extra, text), message_history=self.messages)
-        self.messages = result.all_messages()
+        self.turns.append(result.new_messages())
         self.calls = [
             (part.tool_name, part.args_as_dict())
             for message in result.new_messages()
@@ -50,6 +52,10 @@ class Chat:
             if isinstance(part, ToolCallPart)
         ]
         return result.output
+
+    @property
+    def messages(self) -> list[ModelMessage]:
+        return [message for turn in self.turns[-self.remembered :] for message in turn]
 
     @property
     def tools(self) -> list[str]:
@@ -90,13 +96,13 @@ def _toolset(chat: Chat) -> FunctionToolset[None]:
 
     @tools.tool_plain
     def plan_route(origin: str, destination: str | None = None, vehicle_id: str | None = None) -> dict[str, Any]:
-        walk = {"mode": "walk", "distanceMeters": 150, "durationSeconds": 110, "estimated": False}
-        ride = {"mode": "bicycle", "distanceMeters": 4200, "durationSeconds": 900, "estimated": False}
+        walk: dict[str, Any] = {"mode": "walk", "distanceMeters": 150, "durationSeconds": 110, "estimated": False}
+        ride: dict[str, Any] = {"mode": "bicycle", "distanceMeters": 4200, "durationSeconds": 900, "estimated": False}
         legs = ([walk] if vehicle_id or not destination else []) + ([ride] if destination else [])
         return {
             "legs": legs,
-            "totalDistanceMeters": sum(leg["distanceMeters"] for leg in legs),  # type: ignore[misc]
-            "totalDurationSeconds": sum(leg["durationSeconds"] for leg in legs),  # type: ignore[misc]
+            "totalDistanceMeters": sum(leg["distanceMeters"] for leg in legs),
+            "totalDurationSeconds": sum(leg["durationSeconds"] for leg in legs),
             "estimated": False,
         }
 
