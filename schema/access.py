@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from graphql import (
@@ -19,12 +18,15 @@ from graphql import (
 )
 
 from domain.actor import Actor, Audience, Role
+from schema.fields import F
 
 RIDERS = (Role.RIDER,)
 STAFF = (Role.TECHNICIAN, Role.DISPATCHER, Role.ADMIN)
 DISPATCHERS = (Role.DISPATCHER, Role.ADMIN)
 PUBLIC: tuple[Role, ...] = ()
 NAMESPACES = {"customer": Audience.CUSTOMER, "ops": Audience.OPS}
+#: of the one argument that every mutation takes
+INPUT = strawberry.argument(description="All that the act needs to know.")
 _KEY = "nimrod-roles"
 
 
@@ -32,16 +34,16 @@ def _needs(roles: tuple[Role, ...]) -> str:
     return f" Needs: {', '.join(role.name for role in roles)}." if roles else " Needs: nothing."
 
 
-def query(roles: tuple[Role, ...], description: str, **options: Any) -> Callable[..., Any]:
-    return partial(strawberry.field, description=description + _needs(roles), metadata={_KEY: roles}, **options)()
+def query(roles: tuple[Role, ...], description: str) -> Callable[[F], F]:
+    return cast("Callable[[F], F]", strawberry.field(description=description + _needs(roles), metadata={_KEY: roles}))
 
 
-def mutation(roles: tuple[Role, ...], description: str) -> Callable[..., Any]:
-    return strawberry.mutation(description=description + _needs(roles), metadata={_KEY: roles})
+def mutation(roles: tuple[Role, ...], description: str) -> Callable[[F], F]:
+    return cast("Callable[[F], F]", strawberry.mutation(description=description + _needs(roles), metadata={_KEY: roles}))
 
 
-def subscription(roles: tuple[Role, ...], description: str) -> Callable[..., Any]:
-    return strawberry.subscription(description=description + _needs(roles), metadata={_KEY: roles})
+def subscription(roles: tuple[Role, ...], description: str) -> Callable[[F], F]:
+    return cast("Callable[[F], F]", strawberry.subscription(description=description + _needs(roles), metadata={_KEY: roles}))
 
 
 def declared_roles(definition: Any) -> tuple[Role, ...] | None:

@@ -115,7 +115,7 @@ def build(
         mutation=_root("Mutation", [namespaces.MUTATIONS[one] for one in audiences], "What can be done."),
         subscription=_root("Subscription", [namespaces.SUBSCRIPTIONS[one] for one in audiences], "What can be followed."),
         types=list(dict.fromkeys(node for one in audiences for node in namespaces.NODES[one])),
-        config=StrawberryConfig(scalar_map=scalars.SCALARS),  # type: ignore[arg-type]
+        config=StrawberryConfig(scalar_map=scalars.SCALARS),
         execution_context_class=SerialNamespaces,
         exception_handlers=errors.handlers(),
     )

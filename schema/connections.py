@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import strawberry
 from strawberry import field
@@ -28,7 +28,7 @@ class Connection(Generic[T]):
     page_info: PageInfo = field(description="Whether there is more.")
 
 
-def connection(page: Page[R], of: Callable[[R], Any]) -> Any:
+def connection(page: Page[R], of: Callable[[R], T]) -> Connection[T]:
     nodes = [of(item) for item in page.items]
     return Connection(
         edges=[Edge(cursor=cursor, node=node) for cursor, node in zip(page.cursors, nodes, strict=True)],

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeVar
 
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
 from domain import actor, proposals, tables, values
 
-E = TypeVar("E", bound=type[Enum])
 
-
-def describe(members: E, description: str, **described: str) -> E:
+def describe(members: type[Enum], description: str, *, name: str | None = None, **described: str) -> None:
     """Publishes an enum; names every value with its description and refuses to forget one."""
-    strawberry.enum(members, description=description)
+    strawberry.enum(members, name=name, description=description)
     definition: StrawberryEnumDefinition = members.__strawberry_definition__  # type: ignore[attr-defined]
     for value in definition.values:
         value.description = described.pop(value.name)
     if described:
         raise TypeError(f"{members.__name__} has no {', '.join(described)}")
-    return members
 
 
-VehicleType = describe(
-    values.VehicleType,
+VehicleType = values.VehicleType
+describe(
+    VehicleType,
     "Kind of vehicle, as in GBFS form factors.",
     SCOOTER_STANDING="Electric kick scooter. Held up to 30 minutes ahead, open-ended.",
     BICYCLE="Electrically assisted bicycle. Held up to 30 minutes ahead, open-ended.",
     CAR="Electric car. Booked for a fixed time, up to 7 days ahead.",
     VAN="Electric van; in GBFS a car with cargo capacity. Booked like a car.",
 )
-VehicleState = describe(
-    values.VehicleState,
+VehicleState = values.VehicleState
+describe(
+    VehicleState,
     "State of a vehicle, as in MDS 2.0.",
     AVAILABLE="In service and nobody's at the moment.",
     RESERVED="Held for a rider who has not unlocked it yet.",
@@ -45,8 +43,9 @@ VehicleState = describe(
     MISSING="Not where it should be.",
     ELSEWHERE="Outside the metro.",
 )
-ReservationState = describe(
-    values.ReservationState,
+ReservationState = values.ReservationState
+describe(
+    ReservationState,
     "State of a reservation, as in TOMP-API 2.0.",
     CONFIRMED="The vehicle is held.",
     STARTED="The vehicle has been unlocked.",
@@ -54,31 +53,36 @@ ReservationState = describe(
     CANCELLED="Given up before the start.",
     EXPIRED="Nobody came: the hold lapsed or the booked time passed.",
 )
-Role = describe(
-    actor.Role,
+Role = actor.Role
+describe(
+    Role,
     "What an account may do.",
     RIDER="Rents vehicles.",
     TECHNICIAN="Works in the field: reports and repairs vehicles.",
     DISPATCHER="Steers a metro's fleet and helps riders.",
     ADMIN="May do everything in the ops namespace.",
 )
-TurnKind = describe(
-    tables.TurnKind,
+TurnKind = tables.TurnKind
+describe(
+    TurnKind,
     "Why the agent speaks.",
     MESSAGE="It answers a message.",
     REPORT="It reports what a decision did.",
 )
-ProposalState = describe(
-    tables.ProposalState,
+ProposalState = tables.ProposalState
+describe(
+    ProposalState,
     "State of a proposal.",
     PENDING="Waits for the rider's decision.",
     EXECUTED="Approved and done.",
     DECLINED="The rider said no.",
     SUPERSEDED="A newer proposal took its place.",
 )
-ProposalDecision = describe(
-    proposals.Decision,
+ProposalDecision = proposals.Decision
+describe(
+    ProposalDecision,
     "The rider's answer to a proposal.",
+    name="ProposalDecision",
     APPROVE="Do exactly what is proposed.",
     DECLINE="Drop it.",
 )

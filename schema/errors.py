@@ -90,7 +90,7 @@ class ProposalChangedError(UserError):
 
 @strawberry.type(description="The proposal has been decided otherwise or replaced; nothing was done.")
 class ProposalDecidedError(UserError):
-    state: enums.ProposalState = field(description="What became of it.")  # type: ignore[valid-type]
+    state: enums.ProposalState = field(description="What became of it.")
 
     @classmethod
     def of(cls, error: errors.DomainError) -> Self:

@@ -1,4 +1,4 @@
-"""Limits on documents: tokens, depth, aliases. Every fragment is measured once, however often it is spread."""
+"""Limits on documents: tokens, fields, depth, aliases. Every fragment is measured once, however often it is spread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
 )
 
@@ -18,14 +20,17 @@ from graphql import (
 @dataclass(frozen=True, slots=True)
 class Limits:
     tokens: int = 2000
+    #: with fragments opened as often as they are spread
+    fields: int = 2000
     depth: int = 12
     aliases: int = 30
 
 
 @dataclass(slots=True)
 class _Measure:
-    depth: int
-    aliases: int
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
 
 
 class _Ruler:
@@ -34,22 +39,27 @@ class _Ruler:
         self._measured: dict[str, _Measure] = {}
 
     def measure(self, selection_set: SelectionSetNode) -> _Measure:
-        depth = aliases = 0
+        total = _Measure()
         for selection in selection_set.selections:
-            inner = _Measure(0, 0)
-            if isinstance(selection, FragmentSpreadNode):
-                inner = self._fragment(selection.name.value)
-            elif selection.selection_set is not None:
-                inner = self.measure(selection.selection_set)
-            if isinstance(selection, FieldNode):
-                inner = _Measure(inner.depth + 1, inner.aliases + (selection.alias is not None))
-            depth = max(depth, inner.depth)
-            aliases += inner.aliases
-        return _Measure(depth, aliases)
+            inner = self._selection(selection)
+            total.depth = max(total.depth, inner.depth)
+            total.fields += inner.fields
+            total.aliases += inner.aliases
+        return total
+
+    def _selection(self, selection: SelectionNode) -> _Measure:
+        if isinstance(selection, FragmentSpreadNode):
+            return self._fragment(selection.name.value)
+        if isinstance(selection, InlineFragmentNode):
+            return self.measure(selection.selection_set)
+        if not isinstance(selection, FieldNode):
+            return _Measure()
+        inner = self.measure(selection.selection_set) if selection.selection_set else _Measure()
+        return _Measure(inner.depth + 1, inner.fields + 1, inner.aliases + (selection.alias is not None))
 
     def _fragment(self, name: str) -> _Measure:
         if name not in self._measured:
-            self._measured[name] = _Measure(0, 0)  # a cycle ends here; validation names it
+            self._measured[name] = _Measure()  # a cycle ends here; validation names it
             if fragment := self._fragments.get(name):
                 self._measured[name] = self.measure(fragment.selection_set)
         return self._measured[name]
@@ -66,8 +76,12 @@ def broken(document: DocumentNode, limits: Limits) -> list[GraphQLError]:
         allowed = max(limits.depth, _INTROSPECTION_DEPTH) if _is_introspection(operation) else limits.depth
         if measure.depth > allowed:
             found.append(too_costly(f"The operation nests {measure.depth} levels; {allowed} are allowed.", operation))
+        if measure.fields > limits.fields:
+            found.append(
+                too_costly(f"The operation selects {measure.fields:,} fields; {limits.fields:,} are allowed.", operation)
+            )
         if measure.aliases > limits.aliases:
-            found.append(too_costly(f"The operation uses {measure.aliases} aliases; {limits.aliases} are allowed.", operation))
+            found.append(too_costly(f"The operation uses {measure.aliases:,} aliases; {limits.aliases} are allowed.", operation))
     return found
 
 

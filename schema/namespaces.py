@@ -12,7 +12,7 @@ from domain import errors, fleet, ids
 from domain.actor import Audience
 from resolvers import accounts, chat, metros, reservations
 from resolvers import fleet as fleet_resolvers
-from schema import access
+from schema import access, fields
 from schema.customer.accounts import AccountMutations, AccountQueries
 from schema.customer.chat import ChatMutations, ChatQueries, ChatSubscriptions, conversation_of
 from schema.customer.metros import MetroQueries
@@ -131,34 +131,34 @@ class NodeQuery:
 
 @strawberry.type
 class CustomerRoot:
-    @strawberry.field(description=CUSTOMER)
+    @fields.resolved(CUSTOMER)
     def customer(self) -> CustomerQuery:
         return CustomerQuery()
 
 
 @strawberry.type
 class OpsRoot:
-    @strawberry.field(description=OPS)
+    @fields.resolved(OPS)
     def ops(self) -> OpsQuery:
         return OpsQuery()
 
 
 @strawberry.type
 class CustomerMutationRoot:
-    @strawberry.field(description=CUSTOMER)
+    @fields.resolved(CUSTOMER)
     def customer(self) -> CustomerMutation:
         return CustomerMutation()
 
 
 @strawberry.type
 class OpsMutationRoot:
-    @strawberry.field(description=OPS)
+    @fields.resolved(OPS)
     def ops(self) -> OpsMutation:
         return OpsMutation()
 
 
-QUERIES = {Audience.CUSTOMER: CustomerRoot, Audience.OPS: OpsRoot}
-MUTATIONS = {Audience.CUSTOMER: CustomerMutationRoot, Audience.OPS: OpsMutationRoot}
-SUBSCRIPTIONS = {Audience.CUSTOMER: ChatSubscriptions, Audience.OPS: DispatchSubscriptions}
+QUERIES: dict[Audience, type] = {Audience.CUSTOMER: CustomerRoot, Audience.OPS: OpsRoot}
+MUTATIONS: dict[Audience, type] = {Audience.CUSTOMER: CustomerMutationRoot, Audience.OPS: OpsMutationRoot}
+SUBSCRIPTIONS: dict[Audience, type] = {Audience.CUSTOMER: ChatSubscriptions, Audience.OPS: DispatchSubscriptions}
 #: node types that no field of a namespace returns by itself
-NODES = {Audience.CUSTOMER: [Place], Audience.OPS: [Place, Vehicle]}
+NODES: dict[Audience, list[type[Node]]] = {Audience.CUSTOMER: [Place], Audience.OPS: [Place, Vehicle]}

@@ -69,13 +69,13 @@ SendMessageResult = Annotated[
 class DecideProposalInput:
     proposal_id: strawberry.ID = field(description="The proposal.")
     digest: str = field(description="The digest shown with it: a decision is about exactly that.")
-    decision: ProposalDecision = field(description="Yes or no.")  # type: ignore[valid-type]
+    decision: ProposalDecision = field(description="Yes or no.")
 
 
 @strawberry.type(description="The decision stands; an approved proposal has been carried out.")
 class DecideProposalSuccess:
     proposal_id: strawberry.ID = field(description="The proposal.")
-    state: ProposalState = field(description="EXECUTED or DECLINED.")  # type: ignore[valid-type]
+    state: ProposalState = field(description="EXECUTED or DECLINED.")
     reservation: Reservation | None = field(description="What was reserved or cancelled.")
     cursor: str = field(description=CURSOR)
 
@@ -110,12 +110,16 @@ class ChatQueries:
 @strawberry.type
 class ChatMutations:
     @access.mutation(access.RIDERS, "Open a conversation with the Travel Agent.")
-    async def start_conversation(self, info: strawberry.Info, input: StartConversationInput) -> StartConversationResult | None:
+    async def start_conversation(
+        self, info: strawberry.Info, input: Annotated[StartConversationInput, access.INPUT]
+    ) -> StartConversationResult | None:
         row = await chat.start_conversation(info.context, metro_id=input.metro_id)
         return StartConversationSuccess(conversation=conversation_of(info, row))
 
     @access.mutation(access.RIDERS, "Say something; the answer comes through `customerChatEvents`.")
-    async def send_message(self, info: strawberry.Info, input: SendMessageInput) -> SendMessageResult | None:
+    async def send_message(
+        self, info: strawberry.Info, input: Annotated[SendMessageInput, access.INPUT]
+    ) -> SendMessageResult | None:
         sent = await chat.send_message(
             info.context,
             conversation_id=input.conversation_id,
@@ -130,7 +134,9 @@ class ChatMutations:
         )
 
     @access.mutation(access.RIDERS, "Say yes or no to a proposal. A yes carries out exactly what was shown, once.")
-    async def decide_proposal(self, info: strawberry.Info, input: DecideProposalInput) -> DecideProposalResult | None:
+    async def decide_proposal(
+        self, info: strawberry.Info, input: Annotated[DecideProposalInput, access.INPUT]
+    ) -> DecideProposalResult | None:
         decided, reservation, position = await chat.decide_proposal(
             info.context, proposal_id=input.proposal_id, digest=input.digest, decision=input.decision
         )

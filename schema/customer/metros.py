@@ -47,7 +47,7 @@ class MetroQueries:
         near: Annotated[LatLngInput, strawberry.argument(description="Where to look.")],
         radius_meters: Annotated[int, strawberry.argument(description="How far to look, 1 to 20,000.")] = 1000,
         types: Annotated[
-            list[VehicleType] | None,  # type: ignore[valid-type]
+            list[VehicleType] | None,
             strawberry.argument(description="Which kinds; all when left out."),
         ] = None,
         first: First = 20,

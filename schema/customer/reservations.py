@@ -80,7 +80,9 @@ class ReservationQueries:
 @strawberry.type
 class ReservationMutations:
     @access.mutation(access.RIDERS, "Hold a scooter or bike, book a car or van.")
-    async def reserve_vehicle(self, info: strawberry.Info, input: ReserveVehicleInput) -> ReserveVehicleResult | None:
+    async def reserve_vehicle(
+        self, info: strawberry.Info, input: Annotated[ReserveVehicleInput, access.INPUT]
+    ) -> ReserveVehicleResult | None:
         row, position = await reservations.reserve_vehicle(
             info.context,
             customer_id=info.context.who.account_id,
@@ -94,7 +96,9 @@ class ReservationMutations:
         return ReserveVehicleSuccess(reservation=Reservation.of(row), cursor=cursor)
 
     @access.mutation(access.RIDERS, "Give up a reservation before its start.")
-    async def cancel_reservation(self, info: strawberry.Info, input: CancelReservationInput) -> CancelReservationResult | None:
+    async def cancel_reservation(
+        self, info: strawberry.Info, input: Annotated[CancelReservationInput, access.INPUT]
+    ) -> CancelReservationResult | None:
         row, position = await reservations.cancel_reservation(
             info.context, reservation_id=input.reservation_id, reason=None, idempotency_key=input.idempotency_key
         )

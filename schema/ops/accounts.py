@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from domain.actor import Audience
@@ -28,12 +30,14 @@ class StaffQueries:
 @strawberry.type
 class StaffMutations:
     @access.mutation(access.PUBLIC, "Sign in as a member of staff; five tries a minute per account and address.")
-    async def sign_in(self, info: strawberry.Info, input: SignInInput) -> SignInResult | None:
+    async def sign_in(self, info: strawberry.Info, input: Annotated[SignInInput, access.INPUT]) -> SignInResult | None:
         signed_in = await accounts.sign_in(info.context, Audience.OPS, email=input.email, password=input.password)
         return SignInSuccess.of(signed_in)
 
     @access.mutation(access.PUBLIC, "New tokens for a session of staff; a refresh token used twice ends its session.")
-    async def refresh_session(self, info: strawberry.Info, input: RefreshSessionInput) -> RefreshSessionResult | None:
+    async def refresh_session(
+        self, info: strawberry.Info, input: Annotated[RefreshSessionInput, access.INPUT]
+    ) -> RefreshSessionResult | None:
         signed_in = await accounts.refresh_session(info.context, Audience.OPS, refresh_token=input.refresh_token)
         return RefreshSessionSuccess.of(signed_in)
 

@@ -43,7 +43,7 @@ class FleetQueries:
         info: strawberry.Info,
         box: Annotated[BoxInput, strawberry.argument(description="Where to look.")],
         states: Annotated[
-            list[VehicleState] | None,  # type: ignore[valid-type]
+            list[VehicleState] | None,
             strawberry.argument(description="In which states; all when left out."),
         ] = None,
         first: First = 50,
@@ -61,9 +61,7 @@ class FleetQueries:
 @strawberry.input(description="What was found at a vehicle. What is left out stays as it is.")
 class ReportVehicleInput:
     vehicle_id: strawberry.ID = field(description="The vehicle.")
-    state: VehicleState | None = field(  # type: ignore[valid-type]
-        default=None, description="AVAILABLE, NON_OPERATIONAL, REMOVED or MISSING."
-    )
+    state: VehicleState | None = field(default=None, description="AVAILABLE, NON_OPERATIONAL, REMOVED or MISSING.")
     battery_percent: int | None = field(default=None, description="Charge, 0 to 100.")
     odometer_meters: int | None = field(default=None, description="Reading of the odometer.")
     position: LatLngInput | None = field(default=None, description="Where it stands.")
@@ -83,7 +81,9 @@ ReportVehicleResult = Annotated[
 @strawberry.type
 class FleetMutations:
     @access.mutation(access.STAFF, "Correct what is known of a vehicle. Setting the same values again changes nothing.")
-    async def report_vehicle(self, info: strawberry.Info, input: ReportVehicleInput) -> ReportVehicleResult | None:
+    async def report_vehicle(
+        self, info: strawberry.Info, input: Annotated[ReportVehicleInput, access.INPUT]
+    ) -> ReportVehicleResult | None:
         report = domain_fleet.Report(
             state=input.state,
             battery_percent=input.battery_percent,

@@ -83,7 +83,9 @@ class OpsReservationQueries:
 @strawberry.type
 class OpsReservationMutations:
     @access.mutation(access.DISPATCHERS, "Reserve on behalf of a rider, by the rider's own rules.")
-    async def reserve_vehicle(self, info: strawberry.Info, input: OpsReserveVehicleInput) -> OpsReserveVehicleResult | None:
+    async def reserve_vehicle(
+        self, info: strawberry.Info, input: Annotated[OpsReserveVehicleInput, access.INPUT]
+    ) -> OpsReserveVehicleResult | None:
         row, position = await reservations.reserve_vehicle(
             info.context,
             customer_id=ids.decode(input.customer_id, ids.CUSTOMER, path="customerId"),
@@ -98,7 +100,7 @@ class OpsReservationMutations:
 
     @access.mutation(access.DISPATCHERS, "Cancel a rider's reservation, with a reason.")
     async def cancel_reservation(
-        self, info: strawberry.Info, input: OpsCancelReservationInput
+        self, info: strawberry.Info, input: Annotated[OpsCancelReservationInput, access.INPUT]
     ) -> OpsCancelReservationResult | None:
         row, position = await reservations.cancel_reservation(
             info.context,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Self
 
 import strawberry
 from strawberry import field
@@ -30,7 +31,7 @@ class Customer(Node):
 class StaffMember(Node):
     email: str = field(description="Also the name to sign in with.")
     name: str = field(description="What to call them.")
-    role: Role = field(description="What they may do.")  # type: ignore[valid-type]
+    role: Role = field(description="What they may do.")
 
     @classmethod
     def of(cls, row: accounts.StaffMember) -> StaffMember:
@@ -45,7 +46,7 @@ class SignInSuccess:
     refresh_token_expires_at: datetime = field(description="When the session ends unless it is refreshed.")
 
     @classmethod
-    def of(cls, signed_in: SignedIn) -> SignInSuccess:
+    def of(cls, signed_in: SignedIn) -> Self:
         return cls(
             access_token=signed_in.access_token,
             expires_in_seconds=signed_in.access_token_seconds,

@@ -10,6 +10,7 @@ from strawberry import field
 
 from domain import chat, ids
 from resolvers import chat as resolvers
+from schema import fields
 from schema.connections import Connection, connection
 from schema.nodes import Node
 from schema.types.metros import Metro
@@ -40,11 +41,11 @@ class Conversation(Node):
     cursor: str = field(description="`customerChatEvents` continues from here: pass it as `after`.")
     row: strawberry.Private[chat.Conversation]
 
-    @strawberry.field(description="The metro it is about.")
+    @fields.resolved("The metro it is about.")
     async def metro(self, info: strawberry.Info) -> Metro:
         return Metro.of(await info.context.metros.load(self.row.metro_id))
 
-    @strawberry.field(description="What was said, latest first.")
+    @fields.resolved("What was said, latest first.")
     async def messages(
         self,
         info: strawberry.Info,
@@ -54,7 +55,7 @@ class Conversation(Node):
         page = await resolvers.list_messages(info.context, self.row.id, first=first, after=after)
         return connection(page, Message.of)
 
-    @strawberry.field(description="The proposal that waits for a decision, if one does.")
+    @fields.resolved("The proposal that waits for a decision, if one does.")
     async def pending_proposal(self, info: strawberry.Info) -> Proposal | None:
         found = await resolvers.find_pending_proposal(info.context, self.row.id)
         return None if found is None else Proposal.of(found)

@@ -69,7 +69,7 @@ class ProposalMade(TurnEvent):
 @strawberry.type(description="The rider has decided.")
 class ProposalDecided(TurnEvent):
     proposal_id: strawberry.ID = field(description="About which proposal.")
-    state: ProposalState = field(description="How.")  # type: ignore[valid-type]
+    state: ProposalState = field(description="How.")
     reservation_id: strawberry.ID | None = field(description="The reservation that it made or cancelled.")
 
 
@@ -84,7 +84,7 @@ class TurnFailed(TurnEvent):
     code: str = field(description="Why, for programs.")
 
 
-ChatEvent = Annotated[
+OfTurn = (
     MessageStored
     | TurnStarted
     | AttemptRestarted
@@ -95,7 +95,9 @@ ChatEvent = Annotated[
     | ProposalDecided
     | TurnFinished
     | TurnFailed
-    | ResyncRequired,
+)
+ChatEvent = Annotated[
+    OfTurn | ResyncRequired,
     strawberry.union("ChatEvent", description="An event of a conversation. More kinds may come: ignore what you do not know."),
 ]
 
@@ -140,7 +142,7 @@ def _turn_finished(shared: dict[str, Any], payload: dict[str, Any]) -> TurnFinis
     return TurnFinished(**shared, message_id=_id(ids.MESSAGE, payload["messageId"]), text=payload["text"])
 
 
-_KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], TurnEvent]] = {
+_KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], OfTurn]] = {
     "message.stored": _message_stored,
     "turn.started": lambda shared, _: TurnStarted(**shared),
     "turn.attempt_restarted": lambda shared, _: AttemptRestarted(**shared),
@@ -154,7 +156,7 @@ _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], TurnEvent]] = {
 }
 
 
-def of_item(ctx: Ctx, item: eventlog.Event | Resync) -> TurnEvent | ResyncRequired | None:
+def of_item(ctx: Ctx, item: eventlog.Event | Resync) -> OfTurn | ResyncRequired | None:
     """The type of an event; None for a kind that a newer version wrote."""
     if isinstance(item, Resync):
         return ResyncRequired.of(ctx, item)

@@ -23,9 +23,9 @@ class ReservationChanged(TimedEvent):
     reservation_id: strawberry.ID = field(description="The reservation.")
     customer_id: strawberry.ID = field(description="The rider.")
     vehicle_id: strawberry.ID = field(description="The vehicle, by its permanent id.")
-    vehicle_type: VehicleType = field(description="What it is.")  # type: ignore[valid-type]
+    vehicle_type: VehicleType = field(description="What it is.")
     plate: str = field(description="What is written on it.")
-    state: ReservationState = field(description="Where the reservation stands now.")  # type: ignore[valid-type]
+    state: ReservationState = field(description="Where the reservation stands now.")
     starts_at: datetime = field(description="When the vehicle is to be taken.")
     ends_at: datetime | None = field(description="When a car or van is due back.")
 
@@ -33,9 +33,9 @@ class ReservationChanged(TimedEvent):
 @strawberry.type(description="A vehicle changed: what it is doing, its charge, or where it is.")
 class VehicleChanged(TimedEvent):
     vehicle_id: strawberry.ID = field(description="The vehicle, by its permanent id.")
-    vehicle_type: VehicleType = field(description="What it is.")  # type: ignore[valid-type]
+    vehicle_type: VehicleType = field(description="What it is.")
     plate: str = field(description="What is written on it.")
-    state: VehicleState = field(description="What it is doing now.")  # type: ignore[valid-type]
+    state: VehicleState = field(description="What it is doing now.")
     battery_percent: int = field(description="Charge, 0 to 100.")
     odometer_meters: int = field(description="Distance it has gone in its life, modulo 2^31.")
     position: LatLng = field(description="Where it is.")

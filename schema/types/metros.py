@@ -6,12 +6,13 @@ import strawberry
 from strawberry import field
 
 from domain import ids, metros, places
+from schema import fields
 from schema.nodes import Node
 from schema.scalars import CurrencyCode
 from schema.types.geo import LatLng
 
 
-@strawberry.type(description="A city the fleet is in. Staff and riders see the same of it.")
+@strawberry.type(description="A city that vehicles are rented in.")
 class Metro(Node):
     name: str = field(description="Name of the city.")
     country_code: str = field(description="ISO 3166-1 alpha-2.")
@@ -23,7 +24,7 @@ class Metro(Node):
     is_default: bool = field(description="The one to use when nothing else is known.")
     position: strawberry.Private[object]
 
-    @strawberry.field(description="Streams about this metro continue from here: pass it as `after`.")
+    @fields.resolved("Streams about this metro continue from here: pass it as `after`.")
     def cursor(self, info: strawberry.Info) -> str:
         return str(info.context.runtime.cursors.of_position(self.position))
 

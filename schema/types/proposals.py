@@ -31,7 +31,7 @@ class Waypoint:
 @strawberry.type(description="A reservation that a yes would make.")
 class ProposedReservation:
     vehicle_id: strawberry.ID = field(description="The vehicle.")
-    vehicle_type: VehicleType = field(description="What it is.")  # type: ignore[valid-type]
+    vehicle_type: VehicleType = field(description="What it is.")
     plate: str = field(description="What is written on it.")
     battery_percent: int = field(description="Charge, 0 to 100.")
     pickup: Waypoint = field(description="Where it stands.")
@@ -71,7 +71,7 @@ class ProposedReservation:
 @strawberry.type(description="A cancellation that a yes would make.")
 class ProposedCancellation:
     reservation_id: strawberry.ID = field(description="The reservation.")
-    vehicle_type: VehicleType = field(description="What is reserved.")  # type: ignore[valid-type]
+    vehicle_type: VehicleType = field(description="What is reserved.")
     plate: str = field(description="What is written on the vehicle.")
     starts_at: datetime = field(description="When the reservation starts.")
 
@@ -101,7 +101,7 @@ def _details(action: str, summary: dict[str, Any]) -> ProposedReservation | Prop
 class Proposal(Node):
     details: ProposalDetails = field(description="What a yes would do, exactly.")
     digest: str = field(description="Names exactly these details; a decision repeats it.")
-    state: ProposalState = field(description="Where it stands.")  # type: ignore[valid-type]
+    state: ProposalState = field(description="Where it stands.")
     expires_at: datetime = field(description="A yes comes too late then.")
 
     @classmethod

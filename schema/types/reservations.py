@@ -8,7 +8,7 @@ import strawberry
 from strawberry import field
 
 from domain import ids, reservations
-from schema import enums
+from schema import enums, fields
 from schema.nodes import Node
 from schema.types.metros import Metro
 from schema.types.money import Money
@@ -23,7 +23,7 @@ _QUOTED = "Estimate shown when it was made; null when open-ended without an expe
 
 @strawberry.type(description="A rider's own hold on a vehicle.")
 class Reservation(Node):
-    state: ReservationState = field(description="Where it stands.")  # type: ignore[valid-type]
+    state: ReservationState = field(description="Where it stands.")
     starts_at: datetime = field(description=_STARTS)
     ends_at: datetime | None = field(description=_ENDS)
     lapses_at: datetime | None = field(description=_LAPSES)
@@ -32,7 +32,7 @@ class Reservation(Node):
     created_at: datetime = field(description="When it was made.")
     row: strawberry.Private[reservations.Reservation]
 
-    @strawberry.field(description="The metro it is in.")
+    @fields.resolved("The metro it is in.")
     async def metro(self, info: strawberry.Info) -> Metro:
         return Metro.of(await info.context.metros.load(self.row.metro_id))
 
@@ -55,7 +55,7 @@ class Reservation(Node):
 
 @strawberry.type(description="Any rider's hold on a vehicle, as staff see it.")
 class OpsReservation(Node):
-    state: ReservationState = field(description="Where it stands.")  # type: ignore[valid-type]
+    state: ReservationState = field(description="Where it stands.")
     customer_id: strawberry.ID = field(description="The rider.")
     starts_at: datetime = field(description=_STARTS)
     ends_at: datetime | None = field(description=_ENDS)

@@ -41,8 +41,8 @@ _STATION = "Where it is parked, if at a station."
 
 @strawberry.type(description="A vehicle as riders see it. Its id is the published one, renewed after every trip.")
 class Vehicle(Node):
-    vehicle_type: VehicleType = field(description="What it is.")  # type: ignore[valid-type]
-    state: VehicleState = field(description="What it is doing.")  # type: ignore[valid-type]
+    vehicle_type: VehicleType = field(description="What it is.")
+    state: VehicleState = field(description="What it is doing.")
     plate: str = field(description="What is written on it.")
     battery_percent: int = field(description=_BATTERY)
     current_range_meters: int = field(description=_RANGE)
@@ -68,8 +68,8 @@ class Vehicle(Node):
 @strawberry.type(description="A vehicle as staff see it. Its id is permanent.")
 class FleetVehicle(Node):
     published_id: strawberry.ID = field(description="The id that riders and feeds see at the moment.")
-    vehicle_type: VehicleType = field(description="What it is.")  # type: ignore[valid-type]
-    state: VehicleState = field(description="What it is doing.")  # type: ignore[valid-type]
+    vehicle_type: VehicleType = field(description="What it is.")
+    state: VehicleState = field(description="What it is doing.")
     plate: str = field(description="What is written on it.")
     battery_percent: int = field(description=_BATTERY)
     current_range_meters: int = field(description=_RANGE)
