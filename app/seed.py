@@ -14,24 +14,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app import city, new_metro, osm, tiles
+from app import demo as accounts
 from domain import ids, tables
-from domain.actor import Role
 from domain.ports import PasswordHasher
 from domain.tables.base import Base
 from domain.values import VehicleType
 
-DEMO_PASSWORD = "nimrod-demo"  # noqa: S105 - for the demo, refused in production
-DEMO_RIDERS = {
-    "rider@nimrod.example": "Robin Rider",
-    "rider2@nimrod.example": "Sasha Sprint",
-    "rider3@nimrod.example": "Kim Cargo",
-    "rider4@nimrod.example": "Alex Early",
-}
-DEMO_STAFF = {
-    "dispatcher@nimrod.example": ("Dana Dispatch", Role.DISPATCHER),
-    "technician@nimrod.example": ("Toni Tools", Role.TECHNICIAN),
-    "admin@nimrod.example": ("Ada Admin", Role.ADMIN),
-}
 NO_MAP = "There is no metro yet and no map to make one from: set NIMROD_MAP to an OpenStreetMap extract (.osm.pbf)."
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtextextended('nimrod.seed', 0))"
 
@@ -96,17 +84,17 @@ async def seed_demo_accounts(
 ) -> None:
     """Riders and staff that share one password. Accounts that are there already stay as they are."""
     async with session_factory() as session:
-        riders = set(await session.scalars(select(tables.Customer.email).where(tables.Customer.email.in_(DEMO_RIDERS))))
-        staff = set(await session.scalars(select(tables.Staff.email).where(tables.Staff.email.in_(DEMO_STAFF))))
-    if riders >= DEMO_RIDERS.keys() and staff >= DEMO_STAFF.keys():
+        riders = set(await session.scalars(select(tables.Customer.email).where(tables.Customer.email.in_(accounts.RIDERS))))
+        staff = set(await session.scalars(select(tables.Staff.email).where(tables.Staff.email.in_(accounts.STAFF))))
+    if riders >= accounts.RIDERS.keys() and staff >= accounts.STAFF.keys():
         return
-    common = {"password_hash": await hasher.hash(DEMO_PASSWORD), "created_at": clock_now()}
+    common = {"password_hash": await hasher.hash(accounts.PASSWORD), "created_at": clock_now()}
     new_riders = [
-        {"id": ids.new(), "email": email, "name": name, "language": "en", **common} for email, name in DEMO_RIDERS.items()
+        {"id": ids.new(), "email": email, "name": name, "language": "en", **common} for email, name in accounts.RIDERS.items()
     ]
     new_staff = [
         {"id": ids.new(), "email": email, "name": name, "role": role, "metro_ids": None, **common}
-        for email, (name, role) in DEMO_STAFF.items()
+        for email, (name, role) in accounts.STAFF.items()
     ]
     async with session_factory.begin() as session:
         await _insert(session, tables.Customer, new_riders)

@@ -296,6 +296,7 @@ _APPEND_FENCED = text(
 
 async def append_chat_events(session: AsyncSession, deltas: Sequence[ChatDelta]) -> set[UUID]:
     """Appends the events whose attempt still holds its turn, in their order; returns the ids of those turns."""
+    eventlog.note_topics(session, (eventlog.chat_topic(delta.conversation_id) for delta in deltas))
     rows = await session.execute(
         _APPEND_FENCED,
         {

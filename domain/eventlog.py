@@ -6,7 +6,7 @@ of a slow transaction is never skipped by somebody who already read a later numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,8 @@ from sqlalchemy import BigInteger, Connection, Integer, literal_column, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 VERSION = 1
+#: key in a session's `info`
+GROWN_TOPICS = "grown topics"
 BATCH = 500
 
 
@@ -66,7 +68,13 @@ async def append(session: AsyncSession, topic: str, kind: str, payload: dict[str
     await append_all(session, [(topic, kind, payload)])
 
 
+def note_topics(session: AsyncSession, topics: Iterable[str]) -> None:
+    """Remembers what the transaction adds to, for a doorbell that is rung after the commit."""
+    session.info.setdefault(GROWN_TOPICS, set()).update(topics)
+
+
 async def append_all(session: AsyncSession, events: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+    note_topics(session, (topic for topic, _, _ in events))
     await session.execute(
         _APPEND,
         {

@@ -55,6 +55,10 @@ class Ctx:
     metros: MetroLoader
     #: payload of `connection_init`, on a WebSocket
     connection_params: dict[str, object] | None = None
+    #: header of the handshake, on a WebSocket
+    authorization: str | None = None
+    #: epoch second at which the actor's token expires, on a WebSocket
+    expires_at: float | None = None
 
     @property
     def who(self) -> Actor:

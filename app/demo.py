@@ -1,0 +1,26 @@
+"""Demo accounts: people to try the city with. Never in production."""
+
+from __future__ import annotations
+
+from domain.actor import Audience, Role
+
+PASSWORD = "nimrod-demo"  # noqa: S105 - for the demo, refused in production
+RIDERS = {
+    "rider@nimrod.example": "Robin Rider",
+    "rider2@nimrod.example": "Sasha Sprint",
+    "rider3@nimrod.example": "Kim Cargo",
+    "rider4@nimrod.example": "Alex Early",
+}
+STAFF = {
+    "dispatcher@nimrod.example": ("Dana Dispatch", Role.DISPATCHER),
+    "technician@nimrod.example": ("Toni Tools", Role.TECHNICIAN),
+    "admin@nimrod.example": ("Ada Admin", Role.ADMIN),
+}
+
+#: what GraphiQL's account switch and the terminal sign in with
+ACCOUNTS = [
+    {"label": name, "audience": Audience.CUSTOMER.value, "email": email, "password": PASSWORD} for email, name in RIDERS.items()
+] + [
+    {"label": f"{name} ({role.name})", "audience": Audience.OPS.value, "email": email, "password": PASSWORD}
+    for email, (name, role) in STAFF.items()
+]

@@ -1,0 +1,156 @@
+"""The application: wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from strawberry.dataloader import DataLoader
+
+from app import database, demo, health, telemetry
+from app.auth import AccessTokens
+from app.doorbell import Doorbell
+from app.gateways.clock import SystemClock
+from app.gateways.passwords import Argon2Hasher
+from app.gateways.throttles import MinuteThrottle
+from app.http import HttpEndpoint
+from app.settings import Namespaces, Settings
+from app.sockets import SocketEndpoint
+from app.web import assets, page
+from domain.actor import Audience
+from resolvers.context import MetroLoader, Runtime
+from resolvers.cursors import CursorCodec
+from resolvers.metros import load_metros
+from resolvers.streams import Feed
+from schema import build, limits
+
+AUDIENCES = {
+    Namespaces.CUSTOMER: (Audience.CUSTOMER,),
+    Namespaces.OPS: (Audience.OPS,),
+    Namespaces.ALL: build.ALL,
+}
+
+
+def metro_loader(runtime: Runtime) -> MetroLoader:
+    return DataLoader(load_fn=partial(load_metros, runtime))
+
+
+def redis_of(settings: Settings) -> str | None:
+    url = settings.doorbell_url
+    return url if url is not None and url.startswith("redis") else None
+
+
+def build_runtime(
+    settings: Settings, sessions: database.SessionFactory, tokens: AccessTokens, feed: Feed, clock: SystemClock
+) -> Runtime:
+    return Runtime(
+        sessions=sessions,
+        clock=clock,
+        hasher=Argon2Hasher(),
+        sign_in_throttle=MinuteThrottle(settings.sign_in_tries_per_minute, redis_of(settings)),
+        tokens=tokens,
+        refresh_token_days=settings.refresh_token_days,
+        cursors=CursorCodec(settings.secret()),
+        feed=feed,
+        metro_loader=metro_loader,
+    )
+
+
+def create_app(settings: Settings, url: str, *, with_worker: bool) -> FastAPI:
+    """The API on a migrated database at `url` (`postgresql://…`), with a worker inside if asked for."""
+    clock = SystemClock()
+    tokens = AccessTokens(settings.secret(), clock, minutes=settings.access_token_minutes)
+    schema = build.build(
+        AUDIENCES[settings.namespaces],
+        limits.Limits(settings.max_document_tokens, settings.max_document_depth, settings.max_document_aliases),
+        introspection=not settings.is_production,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        doorbell = Doorbell.at(settings.doorbell_url, url)
+        await doorbell.open()
+        async with database.opened(settings, url, doorbell if settings.doorbell_url else None) as sessions:
+            feed = Feed(sessions, doorbell)
+            feed.start()
+            runtime = build_runtime(settings, sessions, tokens, feed, clock)
+            http = HttpEndpoint(schema, runtime, tokens, max_body_bytes=settings.max_body_bytes)
+            sockets = SocketEndpoint(
+                schema,
+                runtime,
+                tokens,
+                allowed_origins=settings.cors_origins,
+                max_operations=settings.max_subscriptions_per_socket,
+            )
+            app.state.graphql, app.state.sockets = http, sockets
+            app.state.health = health.Health(sessions, doorbell, models=settings.models or ["offline"])
+            worker = _start_worker(settings, url, sessions, clock) if with_worker else None
+            try:
+                yield
+            finally:
+                if worker is not None:
+                    worker.cancel()
+                    await asyncio.gather(worker, return_exceptions=True)
+                await feed.stop()
+                await doorbell.close()
+
+    app = FastAPI(title="Nimrod", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.router.routes += [
+        Route("/graphql", _Graphql(settings), methods=None),
+        WebSocketRoute("/graphql", _Sockets()),
+        Route("/health", health.health),
+        Route("/health/ready", _ready),
+    ]
+    if not settings.is_production:
+        app.mount(assets.ASSETS_PATH, assets.Assets())
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "x-request-id"],
+        expose_headers=["x-request-id", "server-timing"],
+        max_age=600,
+    )
+    app.add_middleware(telemetry.RequestLog)
+    return app
+
+
+def _start_worker(settings: Settings, url: str, sessions: database.SessionFactory, clock: SystemClock) -> asyncio.Task[None]:
+    # Models and maps are only loaded where a worker runs: an API process does without their memory.
+    from app.worker import Worker
+
+    return asyncio.create_task(Worker(settings, url, sessions, clock).run(), name="worker")
+
+
+class _Graphql:
+    """GraphQL for programs, GraphiQL for people in a browser (development only)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._is_production = settings.is_production
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        if not self._is_production and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            shown = page.graphiql_page(demo_accounts=demo.ACCOUNTS, host=request.headers.get("host"))
+            if shown is not None and "query" not in request.query_params:
+                await Response(shown[0], headers=shown[1])(scope, receive, send)
+                return
+        await scope["app"].state.graphql(scope, receive, send)
+
+
+class _Sockets:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["app"].state.sockets(scope, receive, send)
+
+
+async def _ready(request: Request) -> Any:
+    return await health.ready_route(request.app.state.health)(request)

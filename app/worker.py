@@ -1,0 +1,135 @@
+"""The worker: answers turns, sweeps what time has overtaken, takes over what dead workers left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import procrastinate
+from procrastinate import RetryStrategy
+
+from agents.flusher import Flusher
+from agents.router import ModelRouter
+from agents.travel import build_travel_agent
+from agents.turns import AgentRuntime, answer_turn
+from app.database import SessionFactory
+from app.gateways.maps import Maps
+from app.settings import Namespaces, Settings
+from domain import idempotency, jobs, ports, reservations
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 2.0
+STALLED_SECONDS = 10.0
+STALLED_SWEEP_SECONDS = 2.0
+RESERVATION_SWEEP_SECONDS = 2.0
+KEY_SWEEP_SECONDS = 3600.0
+CONCURRENCY = 8
+GRACE_SECONDS = 5.0
+RETRY_SECONDS = (0.5, 10.0)
+
+_QUEUES = {
+    Namespaces.CUSTOMER: [jobs.Queue.CUSTOMER],
+    Namespaces.OPS: [jobs.Queue.OPS, jobs.Queue.PLANNING],
+    Namespaces.ALL: [jobs.Queue.CUSTOMER, jobs.Queue.OPS, jobs.Queue.PLANNING],
+}
+
+
+class Worker:
+    """Runs until cancelled. Comes back by itself when the database was away."""
+
+    def __init__(self, settings: Settings, url: str, sessions: SessionFactory, clock: ports.Clock) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._clock = clock
+        self._url = url
+        self._maps = Maps(settings.data_dir)
+        self._flusher = Flusher(sessions)
+        self._runtime = AgentRuntime(
+            session_factory=sessions,
+            clock=clock,
+            router=self._maps,
+            models=ModelRouter(settings.models, offline_token_delay_seconds=settings.offline_token_delay_seconds),
+            flusher=self._flusher,
+            agent=build_travel_agent(),
+        )
+
+    async def run(self) -> None:
+        flushing = asyncio.create_task(self._flusher.run(), name="flusher")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._supervised(self._work, "job worker"))
+                group.create_task(self._every(STALLED_SWEEP_SECONDS, self._adopt_stalled, "stalled jobs"))
+                group.create_task(self._every(RESERVATION_SWEEP_SECONDS, self._sweep_reservations, "reservations"))
+                group.create_task(self._every(KEY_SWEEP_SECONDS, self._forget_keys, "idempotency keys"))
+        finally:
+            await self._flusher.close()
+            await asyncio.wait([flushing], timeout=GRACE_SECONDS)
+            flushing.cancel()
+            self._maps.close()
+
+    def _app(self) -> procrastinate.App:
+        connector = procrastinate.PsycopgConnector(conninfo=self._url, min_size=1, max_size=4)
+        app = procrastinate.App(connector=connector)
+
+        @app.task(name=jobs.ANSWER_TURN, retry=RetryStrategy(max_attempts=5, exponential_wait=2))
+        async def _answer_turn(turn_id: str) -> None:
+            await answer_turn(UUID(turn_id), runtime=self._runtime)
+
+        return app
+
+    async def _work(self) -> None:
+        app = self._app()
+        async with app.open_async():
+            await app.run_worker_async(
+                queues=_QUEUES[self._settings.namespaces],
+                name="nimrod",
+                concurrency=CONCURRENCY,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                fetch_job_polling_interval=2.0,
+                shutdown_graceful_timeout=GRACE_SECONDS,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
+            )
+
+    async def _adopt_stalled(self) -> None:
+        """The library finds the jobs of dead workers but leaves them; their locks would block the conversation."""
+        app = self._app()
+        async with app.open_async():
+            while True:
+                for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+                    logger.warning("adopting the job of a dead worker", extra={"job": job.id, "task": job.task_name})
+                    await app.job_manager.retry_job(job)
+                await asyncio.sleep(STALLED_SWEEP_SECONDS)
+
+    async def _sweep_reservations(self) -> None:
+        async with self._sessions.begin() as session:
+            await reservations.sweep_reservations(session, now=self._clock.now())
+
+    async def _forget_keys(self) -> None:
+        async with self._sessions.begin() as session:
+            await idempotency.forget_old_keys(session, now=self._clock.now())
+
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]], name: str) -> None:
+        while True:
+            try:
+                await act()
+            except Exception as error:  # the database is away or the act failed: the next round tries again
+                logger.warning("sweep failed", extra={"sweep": name, "error": repr(error)})
+            await asyncio.sleep(seconds)
+
+    async def _supervised(self, act: Callable[[], Awaitable[None]], name: str) -> None:
+        pause = RETRY_SECONDS[0]
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await act()
+                return
+            except Exception as error:  # the database is away: a worker outlives it
+                logger.warning("worker part failed", extra={"part": name, "error": repr(error)})
+            lasted = asyncio.get_running_loop().time() - started
+            pause = RETRY_SECONDS[0] if lasted > 30 else min(pause * 2, RETRY_SECONDS[1])
+            await asyncio.sleep(pause)
