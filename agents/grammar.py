@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from agents import times
@@ -28,6 +29,8 @@ class Intent(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: what is read of a message: patterns take time that grows with its square
+MAX_CHARACTERS = 500
 #: a place named by the rider's own position
 HERE = "here"
 
@@ -165,9 +168,10 @@ class Utterance:
         return bool(self.vehicle_type or self.on_foot or self.origin or self.destination or timed)
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str, now: datetime, zone: ZoneInfo, *, day: date | None = None) -> Utterance:
     """Never raises, whatever the text. `day` is a day named earlier whose time of day was asked for."""
-    text = " ".join(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())[:2000]
+    text = " ".join(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())[:MAX_CHARACTERS]
     if choice := _choice(text):
         when = times.read_times(f"at {text}" if day else "", now, zone, day=day)[0]
         return Utterance(Intent.UNKNOWN, when=when, choice=choice, rest=text)

@@ -28,7 +28,7 @@ HELP = (
 )
 GREETING = "Hello! Where would you like to go? " + HELP
 THANKS = "You are welcome. Have a good ride!"
-UNKNOWN = "I did not understand that, and there is much I cannot do. " + HELP
+UNKNOWN = "I did not understand that: I know simple English sentences about rides and little else. " + HELP
 FORGOTTEN = "All right, I have dropped that. Nothing was booked. What would you like instead?"
 ASK_VEHICLE = "Which vehicle would you like: e-scooter, bike, car or van?"
 ASK_ORIGIN = "Where would you like to start? Name a place, or share your position and say “here”."
