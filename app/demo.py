@@ -19,8 +19,14 @@ STAFF = {
 
 #: what GraphiQL's account switch and the terminal sign in with
 ACCOUNTS = [
-    {"label": name, "audience": Audience.CUSTOMER.value, "email": email, "password": PASSWORD} for email, name in RIDERS.items()
+    {
+        "label": f"Rider {number}" if number > 1 else "Rider",
+        "audience": Audience.CUSTOMER.value,
+        "email": email,
+        "password": PASSWORD,
+    }
+    for number, email in enumerate(RIDERS, start=1)
 ] + [
-    {"label": f"{name} ({role.name})", "audience": Audience.OPS.value, "email": email, "password": PASSWORD}
-    for email, (name, role) in STAFF.items()
+    {"label": role.name.capitalize(), "audience": Audience.OPS.value, "email": email, "password": PASSWORD}
+    for email, (_, role) in STAFF.items()
 ]
