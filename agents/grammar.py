@@ -144,6 +144,7 @@ _CHOICE = re.compile(
     + r"))(?:\W+(?:one|please|option|thanks))*\W*",
     re.IGNORECASE,
 )
+_CORRECTION = re.compile(r"\b(?:instead|actually|rather|make\s+(?:it|that)|change|no,|not)(?!\w)", re.IGNORECASE)
 RESERVATION_ID = re.compile(r"\breservation_[0-9a-hjkmnp-tv-z]{26}\b")
 
 
@@ -160,6 +161,14 @@ class Utterance:
     #: 1-based number of an option, -1 for the last
     choice: int | None = None
     reservation_id: str | None = None
+    #: says that it changes what was said before
+    corrects: bool = False
+
+    @property
+    def stands_alone(self) -> bool:
+        """Names enough to be a wish of its own, not a detail of the one before."""
+        means, places = self.vehicle_type or self.on_foot, [self.origin, self.destination]
+        return not self.corrects and (all(places) or bool(means and any(places)))
 
     @property
     def has_details(self) -> bool:
@@ -198,6 +207,7 @@ def parse(text: str, now: datetime, zone: ZoneInfo, *, day: date | None = None) 
         when,
         _rest(_ON_FOOT.sub(" ", head)),
         reservation_id=reservation[0] if reservation else None,
+        corrects=_CORRECTION.search(text) is not None,
     )
 
 

@@ -19,6 +19,7 @@ from domain.places import fold
 from domain.values import VehicleType
 
 RADII_METERS = (1000, 3000)
+MAX_OPTIONS = 5
 #: a vehicle is offered for a ride only with this much more range than the ride is long
 RANGE_MARGIN = 1.2
 
@@ -184,21 +185,30 @@ def _decide(turn: Turn, memory: Memory, role: str, spot: Spot, places: list[dict
     exact = [place for place in places if fold(place["name"]) == fold(spot.name)]
     candidates = exact or places
     if not candidates:
-        blank: dict[str, Any] = {role: None}
-        asked = replace(memory, **blank).asks(Question(role))
-        raise Ask(Reply(wording.unknown_place(spot.name, turn.context.get("metro", "this metro")), asked))
+        raise Ask(_unknown(turn, memory, role, spot))
     if len(candidates) > 1:
-        options = tuple(
-            Option(
-                each["placeId"], wording.shown(each["name"]), f"{each.get('locality') or ''} {each['name'] if not exact else ''}"
-            )
-            for each in candidates[:5]
-        )
-        question = wording.which_place(spot.name, [wording.place(each) for each in candidates[:5]])
-        raise Ask(Reply(question, memory.asks(Question(f"which_{role}"), options)))
+        raise Ask(_which(memory, role, candidates[:MAX_OPTIONS], wording.WHICH_PLACE.format(name=wording.shown(spot.name))))
     found = candidates[0]
     chosen: dict[str, Any] = {role: Spot(wording.shown(found["name"]), found["placeId"])}
     return replace(memory, **chosen)
+
+
+def _unknown(turn: Turn, memory: Memory, role: str, spot: Spot) -> Reply:
+    """No place of that name: those that share its longest word, else a question."""
+    metro = turn.context.get("metro", "this metro")
+    word = max(fold(spot.name).split(), key=len, default="")
+    if word and word != fold(spot.name) and (similar := turn.call("find_places", text=word)["places"]):
+        return _which(memory, role, similar[:MAX_OPTIONS], wording.did_you_mean(spot.name, metro))
+    blank: dict[str, Any] = {role: None}
+    return Reply(wording.unknown_place(spot.name, metro), replace(memory, **blank).asks(Question(role)))
+
+
+def _which(memory: Memory, role: str, places: list[dict[str, Any]], question: str) -> Reply:
+    options = tuple(
+        Option(each["placeId"], wording.shown(each["name"]), f"{each.get('locality') or ''} {each['name']}") for each in places
+    )
+    labels = wording.numbered([wording.place(each) for each in places])
+    return Reply(f"{question} {labels}. {wording.ANSWER_WITH_PLACE}", memory.asks(Question(f"which_{role}"), options))
 
 
 def _vehicles(

@@ -79,7 +79,10 @@ def hear(memory: Memory, said: Utterance) -> Memory:
         if memory.question and (answered := _answer(memory, said)) is not None:
             return answered
         if said.has_details:
-            return _with_details(memory if memory.task else Memory(_task_of(said)), said).settled
+            waits = memory.question not in (None, Question.OFFER)
+            if memory.task is None or (said.stands_alone and not waits):
+                memory = Memory(_task_of(said))
+            return _with_details(memory, said).settled
         return memory
     keeps = memory.task == said.intent and memory.question is not None
     follows = said.intent is Intent.RESERVE and memory.task in _LEADING
@@ -102,7 +105,8 @@ def _with_details(memory: Memory, said: Utterance) -> Memory:
     if said.vehicle_type:
         memory = replace(memory, vehicle_type=said.vehicle_type, on_foot=False)
     if said.on_foot:
-        memory = replace(memory, vehicle_type=None, on_foot=True)
+        # Nobody reserves a walk: it is planned.
+        memory = replace(memory, task=Intent.PLAN, vehicle_type=None, on_foot=True)
     if said.origin:
         memory = replace(memory, origin=Spot.named(said.origin))
     if said.destination:
@@ -142,10 +146,12 @@ def _bare(said: Utterance) -> str | None:
 
 
 def _choose(options: tuple[Option, ...], said: Utterance) -> Option | None:
-    """By number, or by words that fit one option only."""
+    """By number, or by words that fit one option best."""
     if said.choice is not None:
         index = said.choice - 1 if said.choice > 0 else len(options) - 1
         return options[index] if 0 <= index < len(options) else None
     words = set(fold(" ".join((said.rest, said.origin or "", said.destination or ""))).split())
-    hits = [option for option in options if words & set(fold(option.hint).split())]
-    return hits[0] if len(hits) == 1 else None
+    fits = sorted(((len(words & set(fold(option.hint).split())), option.ref) for option in options), reverse=True)
+    if not fits or fits[0][0] == 0 or (len(fits) > 1 and fits[0][0] == fits[1][0]):
+        return None
+    return next(option for option in options if option.ref == fits[0][1])

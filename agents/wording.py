@@ -43,6 +43,8 @@ NOTHING_TO_CANCEL = "I found no open reservation like that. Ask for “my reserv
 NO_RESERVATIONS = "You have no open reservations."
 ASK_LENGTH_AGAIN = "For how long? For example: “for 2 hours” or “until 18:00”."
 ASK_TIME = "At what time? For example: “at 08:30”, “tomorrow at 9” or “in 20 minutes”."
+WHICH_PLACE = "Which “{name}” do you mean?"
+ANSWER_WITH_PLACE = "Answer with its number or its district."
 ANSWER_WITH_NUMBER = "Answer with the number of one of the options, or say “never mind”."
 WAY_OUT = "Nothing was booked. Change the time, the place or the vehicle, and I will try again."
 STILL_LOST = "Sorry, I could not match that. "
@@ -91,8 +93,8 @@ def unknown_place(name: str, metro: str) -> str:
     return f"I know no place called “{shown(name)}” in {shown(metro)}. Check the spelling, or name a street or landmark nearby."
 
 
-def which_place(name: str, labels: Sequence[str]) -> str:
-    return f"Which “{shown(name)}” do you mean? {numbered(labels)}. Answer with its number or its district."
+def did_you_mean(name: str, metro: str) -> str:
+    return f"I know no place called “{shown(name)}” in {shown(metro)}. Did you mean one of these?"
 
 
 def time_problem(when: When) -> str:

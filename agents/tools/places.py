@@ -13,6 +13,8 @@ from domain import ids, places
 MAX_RESULTS = 8
 #: map data names a big place several times: its building, its stop, its forecourt
 SAME_PLACE_METERS = 200
+#: of one name and one locality nobody could say which is meant
+SAME_LOCALITY_METERS = 1000
 
 
 async def find_places(ctx: RunContext[AgentDeps], text: str) -> dict[str, Any]:
@@ -34,12 +36,16 @@ async def find_places(ctx: RunContext[AgentDeps], text: str) -> dict[str, Any]:
 def _distinct(found: list[places.Place]) -> list[places.Place]:
     kept: list[places.Place] = []
     for place in found:
-        name = places.fold(place.name)
-        if not any(
-            places.fold(other.name) == name and other.position.meters_to(place.position) < SAME_PLACE_METERS for other in kept
-        ):
+        if not any(_is_same(place, other) for other in kept):
             kept.append(place)
     return kept
+
+
+def _is_same(one: places.Place, other: places.Place) -> bool:
+    if places.fold(one.name) != places.fold(other.name):
+        return False
+    reach = SAME_LOCALITY_METERS if one.locality == other.locality else SAME_PLACE_METERS
+    return one.position.meters_to(other.position) < reach
 
 
 def _as_json(place: places.Place) -> dict[str, Any]:

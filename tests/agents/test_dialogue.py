@@ -50,7 +50,9 @@ async def test_missing_details_are_asked_for_one_by_one_and_remembered() -> None
     assert (reserved["origin"], reserved["ends_at"]) == ("place_central", "2026-11-21T10:30:00+00:00")
 
 
-@pytest.mark.parametrize("answer", ["2", "the second one", "the one in Neuenheim", "Neuenheim", "the last"])
+@pytest.mark.parametrize(
+    "answer", ["2", "the second one", "the one in Neuenheim", "Neuenheim", "Market Square, Neuenheim", "the last"]
+)
 async def test_two_places_of_one_name_are_asked_about(answer: str) -> None:
     chat = Chat()
     question = await chat.say("Book a bike at Market Square")
@@ -131,6 +133,24 @@ async def test_a_place_nobody_knows_is_said_plainly_and_can_be_corrected() -> No
     assert "no place called “Nowhere” in Testburg" in await chat.say("Book a bike from Nowhere to the Museum")
     await chat.say("Central Station")
     assert chat.arguments("reserve_vehicle")["destination"] == "place_museum"
+
+
+async def test_a_name_half_remembered_brings_up_similar_ones() -> None:
+    chat = Chat()
+    question = await chat.say("Book a bike from Central Station to the Grand Museum")
+    assert "no place called “Grand Museum”" in question
+    assert "2) Van Gogh Museum (Zuid)" in question
+    await chat.say("Van Gogh")
+    assert chat.arguments("reserve_vehicle")["destination"] == "place_gogh"
+
+
+async def test_a_wish_of_its_own_takes_nothing_from_the_one_before() -> None:
+    chat = Chat()
+    await chat.say("How long from Central Station to the Museum by scooter?")
+    await chat.say("A van near Central Station tomorrow at 9 for 3 hours")
+    assert chat.arguments("reserve_vehicle")["vehicle_id"] == "vehicle_van_a"
+    assert "destination" not in chat.arguments("reserve_vehicle")
+    assert "in all 4.2 km" in await chat.say("walk from the Museum to Central Station")
 
 
 async def test_no_vehicle_near_is_said_with_a_way_out() -> None:

@@ -80,6 +80,15 @@ async def test_a_failing_provider_falls_back_to_the_next_and_the_one_that_answer
         assert provider.requests
 
 
+async def test_another_model_goes_on_where_one_stopped(world: World) -> None:
+    async with serve(booking_brain) as provider:
+        world.with_models(ModelRouter(["openai-chat:scripted-1"], openai_base_url=provider.base_url, openai_api_key="none"))
+        await world.say("Book a bike from Central Station to the Museum")
+    world.with_models(ModelRouter())
+    assert (await world.say("yes")).startswith("A typed answer books nothing.")
+    assert "car NB-3" in await world.say("make it a car for 2 hours instead")
+
+
 async def test_our_own_fault_does_not_hide_behind_a_fallback(world: World) -> None:
     async with serve(lambda _: 400) as provider:
         names = ["openai-chat:scripted-1", "offline"]
