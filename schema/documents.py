@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, parse, validate
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    parse,
+    validate,
+)
 
 from domain.actor import Role
 from schema import access, limits
@@ -64,6 +72,10 @@ class Documents:
             errors = limits.broken(node, self._limits) or validate(self._core, node)
         except RecursionError:
             raise limits.too_costly("The document nests too deep to be read.") from None
+        except GraphQLSyntaxError as error:
+            if not error.message.endswith("Parsing aborted."):
+                raise
+            raise limits.too_costly(error.message.removeprefix("Syntax Error: ")) from None
         operations = [one for one in node.definitions if isinstance(one, OperationDefinitionNode)]
         if not errors and not self._introspection:
             errors = [access.introspection_error(field) for field in access.introspection_fields(node)]

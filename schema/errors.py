@@ -17,7 +17,7 @@ MESSAGE = "For people."
 @strawberry.interface(description="Something the caller can understand and mend. `__typename` is its code.")
 class UserError:
     message: str = field(description=MESSAGE)
-    path: list[str] | None = field(description="Field of the input at fault, if there is one.")
+    path: list[str] | None = field(description="Names that lead to the field of the input at fault, if there is one.")
 
     @classmethod
     def of(cls, error: errors.DomainError) -> Self:
@@ -27,7 +27,7 @@ class UserError:
 @strawberry.type(description="One fault of the input.")
 class InputIssue:
     message: str = field(description="What is wrong, the limit, and the way out.")
-    path: list[str] = field(description="Field of the input at fault.")
+    path: list[str] = field(description="Names that lead to the field at fault, 10 at most.")
 
 
 @strawberry.type(description="The input breaks one or more rules; all that were found are listed.")

@@ -1,0 +1,1 @@
+"""The public contract: what it may look like, who may use it, what it refuses."""
