@@ -71,7 +71,12 @@ def create_app(settings: Settings, url: str, *, with_worker: bool) -> FastAPI:
     tokens = AccessTokens(settings.secret(), clock, minutes=settings.access_token_minutes)
     schema = build.build(
         AUDIENCES[settings.namespaces],
-        limits.Limits(settings.max_document_tokens, settings.max_document_depth, settings.max_document_aliases),
+        limits.Limits(
+            tokens=settings.max_document_tokens,
+            fields=settings.max_document_fields,
+            depth=settings.max_document_depth,
+            aliases=settings.max_document_aliases,
+        ),
         introspection=not settings.is_production,
     )
 

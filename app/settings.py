@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     map: Path | None = Field(None, description="An OpenStreetMap extract (.osm.pbf). Unset: a generated demo city.")
     log_level: str = Field("info", description="debug, info, warning or error.")
     max_document_tokens: int = Field(2000, ge=100, description="Lexical tokens that a GraphQL document may have.")
+    max_document_fields: int = Field(2000, ge=10, description="Fields that a GraphQL operation may select, fragments counted in.")
     max_document_depth: int = Field(12, ge=3, description="Levels that a GraphQL operation may nest.")
     max_document_aliases: int = Field(30, ge=1, description="Aliases that a GraphQL operation may use, fragments counted in.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Size of a GraphQL request body or WebSocket message.")

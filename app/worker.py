@@ -17,7 +17,7 @@ from agents.turns import AgentRuntime, answer_turn
 from app.database import SessionFactory
 from app.gateways.maps import Maps
 from app.settings import Namespaces, Settings
-from domain import idempotency, jobs, ports, reservations
+from domain import chat, idempotency, jobs, ports, reservations
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 10.0
 STALLED_SWEEP_SECONDS = 2.0
 RESERVATION_SWEEP_SECONDS = 2.0
+TURN_SWEEP_SECONDS = 30.0
 KEY_SWEEP_SECONDS = 3600.0
 CONCURRENCY = 8
 GRACE_SECONDS = 5.0
@@ -63,6 +64,7 @@ class Worker:
                 group.create_task(self._supervised(self._work, "job worker"))
                 group.create_task(self._every(STALLED_SWEEP_SECONDS, self._adopt_stalled, "stalled jobs"))
                 group.create_task(self._every(RESERVATION_SWEEP_SECONDS, self._sweep_reservations, "reservations"))
+                group.create_task(self._every(TURN_SWEEP_SECONDS, self._fail_abandoned_turns, "abandoned turns"))
                 group.create_task(self._every(KEY_SWEEP_SECONDS, self._forget_keys, "idempotency keys"))
         finally:
             await self._flusher.close()
@@ -108,6 +110,10 @@ class Worker:
     async def _sweep_reservations(self) -> None:
         async with self._sessions.begin() as session:
             await reservations.sweep_reservations(session, now=self._clock.now())
+
+    async def _fail_abandoned_turns(self) -> None:
+        async with self._sessions.begin() as session:
+            await chat.fail_abandoned_turns(session, now=self._clock.now())
 
     async def _forget_keys(self) -> None:
         async with self._sessions.begin() as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -374,3 +374,21 @@ async def _end(session: AsyncSession, turn_id: UUID, attempt: int, values: dict[
         .returning(tables.Turn.conversation_id)
     )
     return (await session.execute(statement)).scalar_one_or_none()
+
+
+_FAIL_ABANDONED = text(
+    "update turns t set state = 'failed', failure_code = 'ABANDONED', finished_at = :now"
+    " where t.state in ('queued', 'running') and t.created_at < :before and not exists ("
+    "  select from procrastinate_jobs j where j.task_name = :task and j.args->>'turn_id' = t.id::text"
+    "  and j.status in ('todo', 'doing')) returning t.id, t.conversation_id, t.attempt"
+)
+ABANDONED_AFTER = timedelta(minutes=1)
+
+
+async def fail_abandoned_turns(session: AsyncSession, *, now: datetime) -> int:
+    """Ends turns whose job gave up while the database was away: nobody would ever answer or free them."""
+    rows = (await session.execute(_FAIL_ABANDONED, {"now": now, "before": now - ABANDONED_AFTER, "task": jobs.ANSWER_TURN})).all()
+    for row in rows:
+        payload = {"turnId": str(row.id), "attempt": row.attempt, "code": "ABANDONED"}
+        await eventlog.append(session, eventlog.chat_topic(row.conversation_id), "turn.failed", payload)
+    return len(rows)

@@ -22,9 +22,9 @@ async def reserve_vehicle(
     starts_at: datetime | None,
     ends_at: datetime | None,
     expected_minutes: int | None,
-    idempotency_key: str,
+    idempotency_key: str | None,
 ) -> tuple[reservations.Reservation, eventlog.Position]:
-    """One act per key. A refusal for want of a free vehicle comes with alternatives, read after the rollback."""
+    """One act per key; staff may go without. A refusal for want of a free vehicle comes with alternatives, read after the rollback."""
     ref = fleet.VehicleRef.parse(vehicle_id)
     given = {
         "customerId": str(customer_id),
@@ -38,15 +38,17 @@ async def reserve_vehicle(
         async with ctx.runtime.transaction() as session:
             position = await eventlog.current_position(session)
             reservation_id = ids.new()
-            seen = await idempotency.claim(
-                session,
-                account_id=ctx.who.account_id,
-                mutation="reserve_vehicle",
-                key=idempotency_key,
-                given=given,
-                result_id=reservation_id,
-                now=now,
-            )
+            seen = None
+            if idempotency_key is not None:
+                seen = await idempotency.claim(
+                    session,
+                    account_id=ctx.who.account_id,
+                    mutation="reserve_vehicle",
+                    key=idempotency_key,
+                    given=given,
+                    result_id=reservation_id,
+                    now=now,
+                )
             if seen is None:
                 await reservations.reserve_vehicle(
                     session,

@@ -21,7 +21,10 @@ from schema.types.reservations import OpsReservation
 class OpsReserveVehicleInput:
     customer_id: strawberry.ID = field(description="The rider.")
     vehicle_id: strawberry.ID = field(description="The vehicle.")
-    idempotency_key: str = field(description=KEY)
+    idempotency_key: str | None = field(
+        default=None,
+        description=KEY + " Without one a repeat is refused all the same: a vehicle is never reserved twice for one time.",
+    )
     starts_at: datetime | None = field(default=None, description="As for riders: now when left out.")
     ends_at: datetime | None = field(default=None, description="As for riders: needed for cars and vans, left out else.")
     expected_minutes: int | None = field(default=None, description="For an estimate of an open-ended ride.")
