@@ -13,6 +13,7 @@ from app.settings import Settings
 from tests.databases import Databases, server_url
 
 models.ALLOW_MODEL_REQUESTS = False
+pytest_plugins = ["tests.live"]
 
 
 class FixedClock:
