@@ -39,9 +39,10 @@ _COLUMNS = [_PLACES.c[name] for name in ("id", "metro_id", "name", "kind", "loca
 
 def fold(name: str) -> str:
     """What a search compares: lower case, no diacritics, no punctuation, single spaces, ß as ss."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
+    # Decomposed before and after: some signs decompose to capitals (℡), some capitals fold to signs that decompose.
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return " ".join(re.findall(r"\w+", plain))
+    return " ".join(re.findall(r"[^\W_]+", plain))
 
 
 def _rank(folded: str) -> ColumnElement[int]:

@@ -7,7 +7,8 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, tables
@@ -52,15 +53,22 @@ def price(tariff: Tariff, seconds: int) -> Money:
     return Money(int(total), tariff.currency)
 
 
+_IN_FORCE = (
+    select(*_COLUMNS)
+    .where(
+        _TARIFFS.c.metro_id == bindparam("metro"),
+        _TARIFFS.c.vehicle_type == bindparam("vehicle_type"),
+        _TARIFFS.c.valid_from <= bindparam("at"),
+    )
+    .order_by(_TARIFFS.c.version.desc())
+    .limit(1)
+)
+
+
 async def get_tariff(session: AsyncSession, metro_id: UUID, vehicle_type: VehicleType, at: datetime) -> Tariff:
     """The newest version in force at that instant."""
-    query = (
-        select(*_COLUMNS)
-        .where(_TARIFFS.c.metro_id == metro_id, _TARIFFS.c.vehicle_type == vehicle_type, _TARIFFS.c.valid_from <= at)
-        .order_by(_TARIFFS.c.version.desc())
-        .limit(1)
-    )
-    row = (await session.execute(query)).one_or_none()
+    given = {"metro": metro_id, "vehicle_type": vehicle_type, "at": at}
+    row = (await session.execute(_IN_FORCE, given)).one_or_none()
     if row is None:
         raise errors.NotFound("There is no tariff for this vehicle type here.")
     return Tariff(*row)
@@ -71,7 +79,7 @@ async def list_tariffs(session: AsyncSession, metro_id: UUID, at: datetime) -> l
     query = (
         select(*_COLUMNS)
         .where(_TARIFFS.c.metro_id == metro_id, _TARIFFS.c.valid_from <= at)
-        .distinct(_TARIFFS.c.vehicle_type)
+        .ext(distinct_on(_TARIFFS.c.vehicle_type))
         .order_by(_TARIFFS.c.vehicle_type, _TARIFFS.c.version.desc())
     )
     return [Tariff(*row) for row in await session.execute(query)]

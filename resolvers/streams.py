@@ -1,8 +1,9 @@
 """Streams: following a topic of the event log, live, without gaps.
 
-One reader per process and topic fetches what is new and hands it to everybody who follows. Who follows joins first,
-then reads the log from the own position, then goes on with what the reader hands over: nothing is lost between the
-two, and what both bring is skipped. Who cannot keep up falls back to reading the log alone.
+One reader per process and topic fetches what is new and hands it to everybody who follows. Who follows notes where
+the log stands, joins a reader that starts there or earlier, then reads the log from the own position, then goes on with
+what the reader hands over: nothing is lost between the two, and what both bring is skipped. Who cannot keep up falls
+back to reading the log alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import NoReturn
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -65,34 +67,33 @@ class Follower:
 class Channel:
     """One topic in this process: its reader and its followers."""
 
-    def __init__(self, topic: str, sessions: async_sessionmaker[AsyncSession]) -> None:
+    def __init__(self, topic: str, sessions: async_sessionmaker[AsyncSession], position: eventlog.Position) -> None:
         self.topic = topic
         self.followers: set[Follower] = set()
         self._sessions = sessions
         self._bell = asyncio.Event()
-        self._position: eventlog.Position | None = None
+        self._position = position
+        self._retry_pause = RETRY_SECONDS[0]
         self.task = asyncio.create_task(self._read_forever(), name=f"reader of {topic}")
 
     def ring(self) -> None:
         self._bell.set()
 
     async def _read_forever(self) -> None:
-        pause = RETRY_SECONDS[0]
         while True:
             try:
                 await self._read_until_failure()
             except Exception as error:  # whatever the database throws: followers wait, the reader tries again
                 logger.warning("reader failed", extra={"topic": self.topic, "error": repr(error)})
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RETRY_SECONDS[1])
-            else:
-                pause = RETRY_SECONDS[0]
+                await asyncio.sleep(self._retry_pause)
+                self._retry_pause = min(self._retry_pause * 2, RETRY_SECONDS[1])
 
-    async def _read_until_failure(self) -> None:
+    async def _read_until_failure(self) -> NoReturn:
         unsettled_pause = UNSETTLED_SECONDS[0]
         while True:
             self._bell.clear()
             batch = await self._read()
+            self._retry_pause = RETRY_SECONDS[0]
             if len(batch.events) == eventlog.BATCH:
                 continue
             if batch.unsettled:
@@ -106,8 +107,6 @@ class Channel:
 
     async def _read(self) -> eventlog.Batch:
         async with self._sessions() as session:
-            if self._position is None:
-                self._position = await eventlog.current_position(session)
             batch = await eventlog.read_after(session, self.topic, self._position)
             if batch.epoch != self._position.epoch:
                 self._position = await eventlog.current_position(session)
@@ -154,10 +153,10 @@ class Feed:
                 for channel in self._channels.values():
                     channel.ring()
 
-    def _join(self, topic: str, follower: Follower) -> None:
+    def _join(self, topic: str, follower: Follower, now: eventlog.Position) -> None:
         channel = self._channels.get(topic)
         if channel is None:
-            channel = self._channels[topic] = Channel(topic, self._sessions)
+            channel = self._channels[topic] = Channel(topic, self._sessions, now)
         channel.followers.add(follower)
 
     def _leave(self, topic: str, follower: Follower) -> None:
@@ -175,9 +174,10 @@ class Feed:
         Raises OutOfReach when the log cannot be read at the start or after falling behind.
         """
         follower = Follower()
-        self._join(topic, follower)
+        now = await self._now()
+        self._join(topic, follower, now)
         try:
-            position = after or await self._now()
+            position = after or now
             while True:
                 behind = True
                 while behind:

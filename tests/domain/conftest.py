@@ -1,0 +1,31 @@
+"""A metro with one tariff a vehicle type, for rules that need rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from app.database import SessionFactory
+from domain import tables
+from domain.actor import Actor
+from domain.values import VehicleType
+from tests import factories
+
+
+@dataclass(frozen=True)
+class City:
+    metro: tables.Metro
+    tariffs: dict[VehicleType, tables.Tariff]
+    rider: Actor
+    dispatcher: Actor
+
+
+@pytest.fixture
+async def city(session_factory: SessionFactory) -> City:
+    async with session_factory.begin() as session:
+        metro = await factories.add_metro(session, is_default=True)
+        tariffs = {kind: await factories.add_tariff(session, metro, kind) for kind in VehicleType}
+        rider = await factories.add_rider(session)
+        dispatcher = await factories.add_member(session)
+    return City(metro, tariffs, rider, dispatcher)

@@ -1,0 +1,305 @@
+"""No vehicle is ever anybody's but one rider's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from app.database import SessionFactory
+from domain import errors, eventlog, fleet, ids, reservations, tables
+from domain.actor import Actor, Role
+from domain.values import ReservationState, VehicleState, VehicleType
+from tests import factories
+from tests.conftest import FixedClock
+from tests.domain.conftest import City
+
+HOUR = timedelta(hours=1)
+
+
+async def new_vehicle(
+    session_factory: SessionFactory,
+    city: City,
+    kind: VehicleType = VehicleType.BICYCLE,
+    state: VehicleState = VehicleState.AVAILABLE,
+) -> UUID:
+    async with session_factory.begin() as session:
+        return (await factories.add_vehicle(session, city.metro, kind, state=state)).id
+
+
+async def reserve(
+    session_factory: SessionFactory,
+    who: Actor,
+    vehicle_id: UUID,
+    now: datetime,
+    *,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    expected_minutes: int | None = None,
+    customer_id: UUID | None = None,
+) -> reservations.Reservation:
+    async with session_factory.begin() as session:
+        reserved = await reservations.reserve_vehicle(
+            session,
+            who,
+            customer_id=customer_id or who.account_id,
+            vehicle=fleet.VehicleRef(vehicle_id, published=False),
+            starts_at=starts_at or now,
+            ends_at=ends_at,
+            expected_minutes=expected_minutes,
+            now=now,
+        )
+        return reserved.reservation
+
+
+async def cancel(
+    session_factory: SessionFactory, who: Actor, reservation_id: UUID, now: datetime, reason: str | None = None
+) -> reservations.Reservation:
+    async with session_factory.begin() as session:
+        await reservations.cancel_reservation(session, who, reservation_id=reservation_id, reason=reason, now=now)
+        return await reservations.get_reservation(session, who, reservation_id)
+
+
+async def sweep(session_factory: SessionFactory, now: datetime) -> int:
+    async with session_factory.begin() as session:
+        return await reservations.sweep_reservations(session, now=now)
+
+
+async def state_of(session_factory: SessionFactory, vehicle_id: UUID) -> VehicleState:
+    async with session_factory() as session:
+        return (await session.execute(select(tables.Vehicle.state).where(tables.Vehicle.id == vehicle_id))).scalar_one()
+
+
+async def count(session_factory: SessionFactory) -> int:
+    async with session_factory() as session:
+        return (await session.execute(select(func.count()).select_from(tables.Reservation))).scalar_one()
+
+
+async def kinds(session_factory: SessionFactory, city: City) -> list[str]:
+    async with session_factory() as session:
+        batch = await eventlog.read_after(session, eventlog.dispatch_topic(city.metro.id), eventlog.Position(1, 0, 0))
+    return [event.kind for event in batch.events]
+
+
+async def test_a_hold_reserves_the_bike_and_tells_dispatchers(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    bike = await new_vehicle(session_factory, city)
+    held = await reserve(session_factory, city.rider, bike, clock.now(), expected_minutes=10)
+    assert (held.state, held.ends_at, held.lapses_at) == (ReservationState.CONFIRMED, None, clock.now() + timedelta(minutes=15))
+    assert held.quoted_minor == 290
+    assert await state_of(session_factory, bike) is held.vehicle.state is VehicleState.RESERVED
+    async with session_factory() as session:
+        assert await reservations.get_reservation(session, city.rider, held.id) == held
+    assert await kinds(session_factory, city) == ["reservation.confirmed", "vehicle.changed"]
+
+
+async def test_a_booking_ahead_leaves_the_car_to_others_until_then(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    car = await new_vehicle(session_factory, city, VehicleType.CAR)
+    tomorrow = clock.now() + timedelta(days=1)
+    booked = await reserve(session_factory, city.rider, car, clock.now(), starts_at=tomorrow, ends_at=tomorrow + HOUR)
+    assert booked.quoted_minor == 100 + 60 * 19
+    assert await state_of(session_factory, car) is VehicleState.AVAILABLE
+    await reserve(session_factory, city.rider, car, clock.now(), starts_at=tomorrow - HOUR, ends_at=tomorrow)
+    await reserve(session_factory, city.rider, car, clock.now(), starts_at=tomorrow + HOUR, ends_at=tomorrow + 2 * HOUR)
+    with pytest.raises(errors.VehicleUnavailable):
+        await reserve(session_factory, city.rider, car, clock.now(), starts_at=tomorrow + HOUR / 2, ends_at=tomorrow + 1.5 * HOUR)
+    assert await count(session_factory) == 3
+
+
+async def test_of_two_hundred_who_want_one_bike_exactly_one_gets_it(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    bike = await new_vehicle(session_factory, city)
+    async with session_factory.begin() as session:
+        riders = [await factories.add_rider(session) for _ in range(200)]
+    outcomes: Counter[str] = Counter()
+
+    async def attempt(who: Actor) -> None:
+        try:
+            await reserve(session_factory, who, bike, clock.now())
+        except errors.VehicleUnavailable:
+            outcomes["unavailable"] += 1
+        else:
+            outcomes["reserved"] += 1
+
+    await asyncio.gather(*(attempt(who) for who in riders))
+    assert outcomes == {"reserved": 1, "unavailable": 199}
+    assert await count(session_factory) == 1
+    assert (await kinds(session_factory, city)).count("reservation.confirmed") == 1
+
+
+async def test_overlapping_bookings_of_one_car_leave_no_overlap(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    car = await new_vehicle(session_factory, city, VehicleType.CAR)
+
+    async def attempt(number: int) -> bool:
+        start = clock.now() + number % 7 * HOUR / 2
+        try:
+            await reserve(session_factory, city.rider, car, clock.now(), starts_at=start, ends_at=start + HOUR)
+        except errors.VehicleUnavailable:
+            return False
+        return True
+
+    made = await asyncio.gather(*(attempt(number) for number in range(40)))
+    async with session_factory() as session:
+        windows = select(tables.Reservation.starts_at, tables.Reservation.ends_at).order_by(tables.Reservation.starts_at)
+        rows = (await session.execute(windows)).all()
+    assert len(rows) == sum(made) >= 2
+    assert all(one.ends_at <= other.starts_at for one, other in pairwise(rows))
+
+
+async def test_cancelling_and_reserving_at_once_never_lock_each_other_out(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    """A deadlock would end one of them with an error of the database after a second."""
+    now, later = clock.now(), clock.now() + HOUR
+
+    async def again(vehicle_id: UUID) -> None:
+        with suppress(errors.VehicleUnavailable):
+            await reserve(session_factory, city.rider, vehicle_id, now, starts_at=later, ends_at=later + HOUR)
+
+    async with asyncio.timeout(10):
+        for _ in range(20):
+            car = await new_vehicle(session_factory, city, VehicleType.CAR)
+            held = await reserve(session_factory, city.rider, car, now, starts_at=later, ends_at=later + HOUR)
+            await asyncio.gather(cancel(session_factory, city.rider, held.id, now), *(again(car) for _ in range(4)))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [VehicleState.NON_OPERATIONAL, VehicleState.REMOVED, VehicleState.MISSING, VehicleState.RESERVED, VehicleState.ON_TRIP],
+)
+async def test_a_bike_out_of_service_or_in_use_is_refused(
+    session_factory: SessionFactory, city: City, clock: FixedClock, state: VehicleState
+) -> None:
+    bike = await new_vehicle(session_factory, city, state=state)
+    with pytest.raises(errors.VehicleUnavailable):
+        await reserve(session_factory, city.rider, bike, clock.now())
+
+
+async def test_a_car_on_a_trip_can_be_booked_for_later_and_stays_on_it(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    car = await new_vehicle(session_factory, city, VehicleType.CAR, VehicleState.ON_TRIP)
+    for starts_at in (clock.now() + HOUR, clock.now()):
+        await reserve(session_factory, city.rider, car, clock.now(), starts_at=starts_at, ends_at=starts_at + HOUR)
+    assert await state_of(session_factory, car) is VehicleState.ON_TRIP
+
+
+async def test_a_cancelled_bike_is_free_again_at_once(session_factory: SessionFactory, city: City, clock: FixedClock) -> None:
+    bike = await new_vehicle(session_factory, city)
+    held = await reserve(session_factory, city.rider, bike, clock.now())
+    clock.advance(minutes=5)
+    cancelled = await cancel(session_factory, city.rider, held.id, clock.now())
+    assert (cancelled.state, cancelled.cancel_reason) == (ReservationState.CANCELLED, None)
+    assert await state_of(session_factory, bike) is VehicleState.AVAILABLE
+    with pytest.raises(errors.ReservationClosed):
+        await cancel(session_factory, city.rider, held.id, clock.now())
+    await reserve(session_factory, city.rider, bike, clock.now())
+    assert (await kinds(session_factory, city))[2:4] == ["reservation.cancelled", "vehicle.changed"]
+
+
+async def test_cancelling_a_later_booking_leaves_the_one_that_holds_now(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    car = await new_vehicle(session_factory, city, VehicleType.CAR)
+    now = clock.now()
+    await reserve(session_factory, city.rider, car, now, ends_at=now + HOUR)
+    later = await reserve(session_factory, city.rider, car, now, starts_at=now + HOUR, ends_at=now + 2 * HOUR)
+    await cancel(session_factory, city.rider, later.id, now)
+    assert await state_of(session_factory, car) is VehicleState.RESERVED
+
+
+async def test_a_hold_that_nobody_unlocks_lapses(session_factory: SessionFactory, city: City, clock: FixedClock) -> None:
+    bike = await new_vehicle(session_factory, city)
+    held = await reserve(session_factory, city.rider, bike, clock.now())
+    clock.advance(minutes=14, seconds=59)
+    assert await sweep(session_factory, clock.now()) == 0
+    clock.advance(seconds=1)
+    assert sum(await asyncio.gather(*(sweep(session_factory, clock.now()) for _ in range(5)))) == 1
+    assert await state_of(session_factory, bike) is VehicleState.AVAILABLE
+    async with session_factory() as session:
+        assert (await reservations.get_reservation(session, city.rider, held.id)).state is ReservationState.EXPIRED
+
+
+async def test_a_booked_car_is_reserved_at_its_start_and_free_after_its_end(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    car = await new_vehicle(session_factory, city, VehicleType.CAR)
+    start = clock.now() + HOUR
+    await reserve(session_factory, city.rider, car, clock.now(), starts_at=start, ends_at=start + HOUR)
+    assert await sweep(session_factory, start - timedelta(seconds=1)) == 0
+    assert await sweep(session_factory, start) == 1
+    assert await state_of(session_factory, car) is VehicleState.RESERVED
+    assert await sweep(session_factory, start) == 0
+    assert await sweep(session_factory, start + HOUR) == 1
+    assert await state_of(session_factory, car) is VehicleState.AVAILABLE
+
+
+async def test_riders_reserve_and_cancel_for_themselves_only(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    bike = await new_vehicle(session_factory, city)
+    async with session_factory.begin() as session:
+        other = await factories.add_rider(session)
+    with pytest.raises(errors.NotFound):
+        await reserve(session_factory, other, bike, clock.now(), customer_id=city.rider.account_id)
+    held = await reserve(session_factory, city.rider, bike, clock.now())
+    with pytest.raises(errors.NotFound):
+        await cancel(session_factory, other, held.id, clock.now())
+
+
+async def test_staff_act_for_riders_of_their_metros_only(session_factory: SessionFactory, city: City, clock: FixedClock) -> None:
+    async with session_factory.begin() as session:
+        elsewhere = await factories.add_metro(session)
+        stranger = await factories.add_member(session, Role.DISPATCHER, elsewhere)
+    bike = await new_vehicle(session_factory, city)
+    with pytest.raises(errors.NotFound):
+        await reserve(session_factory, stranger, bike, clock.now(), customer_id=city.rider.account_id)
+    held = await reserve(session_factory, city.dispatcher, bike, clock.now(), customer_id=city.rider.account_id)
+    with pytest.raises(errors.NotFound):
+        await cancel(session_factory, stranger, held.id, clock.now(), reason="No.")
+    cancelled = await cancel(session_factory, city.dispatcher, held.id, clock.now(), reason="Brakes.")
+    assert cancelled.cancel_reason == "Brakes."
+
+
+async def test_nobody_reserves_for_somebody_who_does_not_exist(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    bike = await new_vehicle(session_factory, city)
+    with pytest.raises(errors.NotFound, match="customer"):
+        await reserve(session_factory, city.dispatcher, bike, clock.now(), customer_id=ids.new())
+    assert await state_of(session_factory, bike) is VehicleState.AVAILABLE
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
+async def test_a_reason_says_something_and_not_too_much(
+    session_factory: SessionFactory, city: City, clock: FixedClock, reason: str
+) -> None:
+    bike = await new_vehicle(session_factory, city)
+    held = await reserve(session_factory, city.rider, bike, clock.now())
+    with pytest.raises(errors.InvalidInput):
+        await cancel(session_factory, city.dispatcher, held.id, clock.now(), reason=reason)
+
+
+async def test_alternatives_are_like_it_near_it_and_free(session_factory: SessionFactory, city: City, clock: FixedClock) -> None:
+    bikes = [await new_vehicle(session_factory, city) for _ in range(6)]
+    await new_vehicle(session_factory, city, VehicleType.SCOOTER_STANDING)
+    await reserve(session_factory, city.rider, bikes[1], clock.now())
+    async with session_factory() as session:
+        quote = await reservations.quote_reservation(
+            session, vehicle=fleet.VehicleRef(bikes[0], published=False), starts_at=clock.now(), ends_at=None, now=clock.now()
+        )
+        found = await reservations.find_alternatives(session, quote, now=clock.now())
+    assert len(found) == 3
+    assert {vehicle.id for vehicle in found} <= set(bikes[2:])
