@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from domain import chat, ports
+from domain import ports, turns
 from domain.actor import Actor
 from domain.values import LatLng
 
@@ -19,7 +19,7 @@ class AgentDeps:
     clock: ports.Clock
     session_factory: async_sessionmaker[AsyncSession]
     router: ports.GeoRouter
-    turn: chat.ClaimedTurn
+    turn: turns.ClaimedTurn
     #: waits until everything told before this tool call is in the log, so that what the tool appends comes after it
     settle: Callable[[str | None], Awaitable[None]]
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from domain import chat
+from domain import turns
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ _RETRY_SECONDS = 0.5
 
 
 class ChatSink(Protocol):
-    """Where a turn tells its events. Both raise chat.Superseded once another worker has the turn."""
+    """Where a turn tells its events. Both raise turns.Superseded once another worker has the turn."""
 
-    async def put(self, delta: chat.ChatDelta) -> None: ...
+    async def put(self, delta: turns.ChatDelta) -> None: ...
 
     async def flush(self) -> None:
         """Returns when everything put before is in the log."""
@@ -73,14 +73,14 @@ class Flusher:
         self._session_factory = session_factory
         self._interval = interval
         self._max_pending = max_pending
-        self._pending: list[chat.ChatDelta] = []
+        self._pending: list[turns.ChatDelta] = []
         self._states: dict[UUID, _State] = {}
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._closing = False
 
-    def open(self, turn: chat.ClaimedTurn) -> TurnStream:
+    def open(self, turn: turns.ClaimedTurn) -> TurnStream:
         """A sink for this attempt. An earlier attempt in this process ends here: its job was believed dead."""
         if older := self._states.get(turn.turn_id):
             older.lose()
@@ -106,7 +106,7 @@ class Flusher:
         self._closing = True
         self._wake.set()
 
-    async def put(self, delta: chat.ChatDelta, state: _State) -> None:
+    async def put(self, delta: turns.ChatDelta, state: _State) -> None:
         while len(self._pending) >= self._max_pending and not state.gone:
             self._room.clear()
             await self._room.wait()
@@ -132,11 +132,11 @@ class Flusher:
             if turn_id not in held and not state.gone:
                 state.lose()
 
-    async def _append(self, deltas: Sequence[chat.ChatDelta]) -> set[UUID] | None:
+    async def _append(self, deltas: Sequence[turns.ChatDelta]) -> set[UUID] | None:
         """The turns that still hold; None when the database is away and the batch must wait."""
         try:
             async with self._session_factory.begin() as session:
-                return await chat.append_chat_events(session, deltas)
+                return await turns.append_chat_events(session, deltas)
         except Exception as error:
             if _may_pass(error):
                 log.warning("chat events wait: the database does not answer", exc_info=error)
@@ -174,7 +174,7 @@ class TurnStream:
         if self._state.gone:
             run.cancel()
 
-    async def put(self, delta: chat.ChatDelta) -> None:
+    async def put(self, delta: turns.ChatDelta) -> None:
         self.refuse_when_lost()
         await self._flusher.put(delta, self._state)
 
@@ -190,14 +190,14 @@ class TurnStream:
 
     def refuse_when_lost(self) -> None:
         if self._state.lost:
-            raise chat.Superseded
+            raise turns.Superseded
         if self._state.broken:
             raise Unwritable
 
 
-def coalesce(deltas: Sequence[chat.ChatDelta]) -> list[chat.ChatDelta]:
+def coalesce(deltas: Sequence[turns.ChatDelta]) -> list[turns.ChatDelta]:
     """Joins texts of a turn that nothing else of that turn comes between. The order within each turn is kept."""
-    joined: list[chat.ChatDelta] = []
+    joined: list[turns.ChatDelta] = []
     last: dict[tuple[UUID, int], int] = {}
     texts: dict[int, list[str]] = {}
     for delta in deltas:
@@ -226,7 +226,7 @@ def storable(value: Any) -> Any:
     return value
 
 
-def _clean(delta: chat.ChatDelta) -> chat.ChatDelta:
+def _clean(delta: turns.ChatDelta) -> turns.ChatDelta:
     return replace(delta, payload=storable(delta.payload))
 
 

@@ -33,7 +33,7 @@ from agents import context
 from agents.deps import AgentDeps
 from agents.flusher import TEXT, ChatSink, Flusher, TurnStream, storable
 from agents.router import ModelRouter, Need
-from domain import chat, ports
+from domain import ports, turns
 from domain.actor import Actor, Audience, Role
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class TurnResult:
 class Narrator:
     """Tells the sink what the run does, in order."""
 
-    turn: chat.ClaimedTurn
+    turn: turns.ClaimedTurn
     sink: ChatSink
     _announced: set[str] = field(default_factory=set)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
@@ -119,7 +119,7 @@ class Narrator:
 
     async def _put(self, kind: str, **facts: Any) -> None:
         payload = {"turnId": str(self.turn.turn_id), "attempt": self.turn.attempt, **facts}
-        await self.sink.put(chat.ChatDelta(self.turn.turn_id, self.turn.attempt, self.turn.conversation_id, kind, payload))
+        await self.sink.put(turns.ChatDelta(self.turn.turn_id, self.turn.attempt, self.turn.conversation_id, kind, payload))
 
 
 def _arguments(args: str | dict[str, Any] | None) -> Any:
@@ -134,7 +134,7 @@ def _arguments(args: str | dict[str, Any] | None) -> Any:
 
 async def run_turn(
     agent: Agent[AgentDeps, str],
-    turn: chat.ClaimedTurn,
+    turn: turns.ClaimedTurn,
     deps: AgentDeps,
     model: Model,
     narrator: Narrator,
@@ -170,7 +170,7 @@ async def run_turn(
     )
 
 
-def history_of(turn: chat.ClaimedTurn) -> list[ModelMessage]:
+def history_of(turn: turns.ClaimedTurn) -> list[ModelMessage]:
     """The messages of earlier turns. A turn that no longer reads is left out: it must not end the conversation."""
     history: list[ModelMessage] = []
     for stored in turn.history:
@@ -192,23 +192,23 @@ async def answer_turn(turn_id: UUID, *, runtime: AgentRuntime) -> None:
     not answer: then the job is to be retried, and the next attempt starts over.
     """
     async with runtime.session_factory.begin() as session:
-        turn = await chat.claim_turn(session, turn_id, now=runtime.clock.now())
+        turn = await turns.claim_turn(session, turn_id, now=runtime.clock.now())
     if turn is None:
         return
     stream = runtime.flusher.open(turn)
     try:
         await _answer(turn, stream, runtime)
-    except chat.Superseded:
+    except turns.Superseded:
         log.info("turn %s: attempt %s was taken over", turn.turn_id, turn.attempt)
     finally:
         stream.close()
 
 
-async def _answer(turn: chat.ClaimedTurn, stream: TurnStream, runtime: AgentRuntime) -> None:
+async def _answer(turn: turns.ClaimedTurn, stream: TurnStream, runtime: AgentRuntime) -> None:
     try:
         result = await _run(turn, stream, runtime)
         await stream.flush()
-    except chat.Superseded:
+    except turns.Superseded:
         raise
     except Exception as error:
         code = code_of(error)
@@ -216,7 +216,7 @@ async def _answer(turn: chat.ClaimedTurn, stream: TurnStream, runtime: AgentRunt
         await _fail(turn, stream, runtime, code)
         return
     async with runtime.session_factory.begin() as session:
-        await chat.finish_turn(
+        await turns.finish_turn(
             session,
             turn_id=turn.turn_id,
             attempt=turn.attempt,
@@ -229,7 +229,7 @@ async def _answer(turn: chat.ClaimedTurn, stream: TurnStream, runtime: AgentRunt
         )
 
 
-async def _run(turn: chat.ClaimedTurn, stream: TurnStream, runtime: AgentRuntime) -> TurnResult:
+async def _run(turn: turns.ClaimedTurn, stream: TurnStream, runtime: AgentRuntime) -> TurnResult:
     """In a task of its own, which the flusher cancels when the turn is lost: a cancel from outside stays one."""
     narrator = Narrator(turn, stream)
     deps = AgentDeps(_rider(turn), runtime.clock, runtime.session_factory, runtime.router, turn, narrator.settle)
@@ -256,16 +256,16 @@ async def _run(turn: chat.ClaimedTurn, stream: TurnStream, runtime: AgentRuntime
         raise
 
 
-def _rider(turn: chat.ClaimedTurn) -> Actor:
+def _rider(turn: turns.ClaimedTurn) -> Actor:
     """The rider, acting through the agent: the turn stands for the sign-in session."""
     return Actor(Audience.CUSTOMER, turn.customer_id, Role.RIDER, session_id=turn.turn_id)
 
 
-async def _fail(turn: chat.ClaimedTurn, stream: TurnStream, runtime: AgentRuntime, code: str) -> None:
+async def _fail(turn: turns.ClaimedTurn, stream: TurnStream, runtime: AgentRuntime, code: str) -> None:
     if not stream.is_broken:
         await stream.flush()
     async with runtime.session_factory.begin() as session:
-        await chat.fail_turn(session, turn_id=turn.turn_id, attempt=turn.attempt, code=code, now=runtime.clock.now())
+        await turns.fail_turn(session, turn_id=turn.turn_id, attempt=turn.attempt, code=code, now=runtime.clock.now())
 
 
 def code_of(error: Exception) -> str:

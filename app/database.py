@@ -97,6 +97,12 @@ async def opened(settings: Settings, url: str, doorbell: Doorbell | None = None)
         await engine.dispose()
 
 
+def readers_of(sessions: SessionFactory) -> SessionFactory:
+    """Sessions on the same pool whose statements are not wrapped in a transaction: a read is one round trip."""
+    engine: AsyncEngine = sessions.kw["bind"]
+    return async_sessionmaker(engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False)
+
+
 def _ringing(doorbell: Doorbell | None) -> type[Session]:
     class RingingSession(Session):
         pass

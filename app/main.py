@@ -54,6 +54,7 @@ def build_runtime(
 ) -> Runtime:
     return Runtime(
         sessions=sessions,
+        readers=database.readers_of(sessions),
         clock=clock,
         hasher=Argon2Hasher(),
         sign_in_throttle=MinuteThrottle(settings.sign_in_tries_per_minute, redis_of(settings)),
@@ -85,7 +86,7 @@ def create_app(settings: Settings, url: str, *, with_worker: bool) -> FastAPI:
         doorbell = Doorbell.at(settings.doorbell_url, url)
         await doorbell.open()
         async with database.opened(settings, url, doorbell if settings.doorbell_url else None) as sessions:
-            feed = Feed(sessions, doorbell)
+            feed = Feed(database.readers_of(sessions), doorbell)
             feed.start()
             runtime = build_runtime(settings, sessions, tokens, feed, clock)
             http = HttpEndpoint(schema, runtime, tokens, max_body_bytes=settings.max_body_bytes)

@@ -17,7 +17,7 @@ from agents.turns import AgentRuntime, answer_turn
 from app.database import SessionFactory
 from app.gateways.maps import Maps
 from app.settings import Namespaces, Settings
-from domain import chat, idempotency, jobs, ports, reservations
+from domain import idempotency, jobs, ports, reservations, turns
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Worker:
 
     async def _fail_abandoned_turns(self) -> None:
         async with self._sessions.begin() as session:
-            await chat.fail_abandoned_turns(session, now=self._clock.now())
+            await turns.fail_abandoned_turns(session, now=self._clock.now())
 
     async def _forget_keys(self) -> None:
         async with self._sessions.begin() as session:

@@ -7,7 +7,7 @@ of a slow transaction is never skipped by somebody who already read a later numb
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,10 @@ class Position:
     seq: int
 
 
+#: topic, kind, payload of an event to append
+Draft = tuple[str, str, dict[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     position: Position
@@ -37,6 +41,8 @@ class Event:
     version: int
     payload: dict[str, Any]
     at: datetime
+    #: what layers above make of it, made once for all who follow
+    views: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def note_topics(session: AsyncSession, topics: Iterable[str]) -> None:
     session.info.setdefault(GROWN_TOPICS, set()).update(topics)
 
 
-async def append_all(session: AsyncSession, events: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+async def append_all(session: AsyncSession, events: Sequence[Draft]) -> None:
     note_topics(session, (topic for topic, _, _ in events))
     await session.execute(
         _APPEND,

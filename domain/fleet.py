@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import h3
-from sqlalchemy import ColumnElement, Row, Select, literal, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, literal, select
 from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -113,8 +113,18 @@ def is_free(window: TimeWindow) -> ColumnElement[bool]:
     )
 
 
-async def get_vehicle(session: AsyncSession, ref: VehicleRef) -> Vehicle:
-    row = (await session.execute(_select().where(ref.matches()))).one_or_none()
+def _by(column: ColumnElement[UUID]) -> Select[Any]:
+    return _select().where(column == bindparam("wanted"))
+
+
+# Made once: building and keying a statement costs as much as running it. By whether the id is the published one.
+_READ = {True: _by(_VEHICLES.c.published_id), False: _by(_VEHICLES.c.id)}
+_LOCK = {published: query.with_for_update(of=_VEHICLES) for published, query in _READ.items()}
+
+
+async def get_vehicle(session: AsyncSession, ref: VehicleRef, *, lock: bool = False) -> Vehicle:
+    query = (_LOCK if lock else _READ)[ref.published]
+    row = (await session.execute(query, {"wanted": ref.id})).one_or_none()
     if row is None:
         raise errors.NotFound("There is no such vehicle.", path="vehicleId")
     return _of(row)
@@ -191,16 +201,13 @@ async def report_vehicle(session: AsyncSession, who: actor.Actor, ref: VehicleRe
         vehicle.h3_cell = h3.str_to_int(h3.latlng_to_cell(vehicle.lat, vehicle.lon, geography.H3_RESOLUTION))
     vehicle.updated_at = now
     await session.flush()
-    await append_vehicle_changed(session, vehicle)
+    await eventlog.append_all(session, [changed(vehicle)])
     return vehicle.id
 
 
-async def append_vehicle_changed(session: AsyncSession, vehicle: tables.Vehicle) -> None:
-    await eventlog.append(session, eventlog.dispatch_topic(vehicle.metro_id), "vehicle.changed", changed_facts(vehicle))
-
-
-def changed_facts(vehicle: tables.Vehicle) -> dict[str, Any]:
-    return {
+def changed(vehicle: Vehicle | tables.Vehicle) -> eventlog.Draft:
+    """The event that shows the vehicle as it is now."""
+    payload = {
         "vehicleId": str(vehicle.id),
         "vehicleType": vehicle.vehicle_type,
         "state": vehicle.state,
@@ -210,3 +217,4 @@ def changed_facts(vehicle: tables.Vehicle) -> dict[str, Any]:
         "lat": vehicle.lat,
         "lon": vehicle.lon,
     }
+    return eventlog.dispatch_topic(vehicle.metro_id), "vehicle.changed", payload

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, eventlog, tables
@@ -71,8 +71,11 @@ def _of(row: Row[Any]) -> Metro:
     )
 
 
+_BY_ID = _select().where(tables.Metro.id == bindparam("wanted"))
+
+
 async def get_metro(session: AsyncSession, metro_id: UUID) -> Metro:
-    row = (await session.execute(_select().where(tables.Metro.id == metro_id))).one_or_none()
+    row = (await session.execute(_BY_ID, {"wanted": metro_id})).one_or_none()
     if row is None:
         raise errors.NotFound("There is no such metro.", path="metroId")
     return _of(row)

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import chat, errors, eventlog, fleet, idempotency, ids, metros, reservations, tables
+from domain import chat, errors, eventlog, fleet, idempotency, ids, metros, reservations, tables, turns
 from domain.actor import Actor
 from domain.tables import ProposalState, TurnKind
 
@@ -64,8 +64,8 @@ async def propose(
     now: datetime,
     expires_at: datetime,
 ) -> Proposal:
-    """Stores a proposal in place of the conversation's pending one. Raises chat.Superseded."""
-    await chat.hold_turn(session, turn_id, attempt)
+    """Stores a proposal in place of the conversation's pending one. Raises turns.Superseded."""
+    await turns.hold_turn(session, turn_id, attempt)
     await session.execute(
         update(tables.Proposal)
         .where(tables.Proposal.conversation_id == conversation_id, tables.Proposal.state == ProposalState.PENDING)
@@ -119,7 +119,7 @@ async def decide_proposal(
     itself raises: then nothing has happened and the proposal is still pending.
     """
     row = await _lock_own(session, who, proposal_id)
-    if not compare_digest(row.digest.hex(), digest.lower()):
+    if not compare_digest(row.digest.hex().encode(), digest.lower().encode(errors="replace")):
         raise errors.ProposalChanged(path="digest")
     wanted = ProposalState.EXECUTED if decision is Decision.APPROVE else ProposalState.DECLINED
     if row.state is wanted:
@@ -161,7 +161,7 @@ async def _report(session: AsyncSession, who: Actor, row: tables.Proposal, decis
     conversation = await chat.get_conversation(session, who, row.conversation_id)
     metro = await metros.get_metro(session, conversation.metro_id)
     asked = (await session.execute(select(tables.Turn.context).where(tables.Turn.id == row.turn_id))).scalar_one()
-    context = chat.turn_context(metro, now=now, position=None, language=asked["language"])
+    context = turns.turn_context(metro, now=now, position=None, language=asked["language"])
     context["decision"] = {
         "action": row.action,
         "decision": decision,
@@ -169,13 +169,13 @@ async def _report(session: AsyncSession, who: Actor, row: tables.Proposal, decis
         "reservationId": ids.encode(ids.RESERVATION, row.reservation_id) if row.reservation_id else None,
         "summary": row.summary,
     }
-    return await chat.add_turn(session, conversation, TurnKind.REPORT, context, now=now)
+    return await turns.add_turn(session, conversation.id, TurnKind.REPORT, context, now=now)
 
 
 async def _reserve_vehicle(session: AsyncSession, who: Actor, arguments: dict[str, Any], now: datetime) -> UUID:
     ends_at = arguments["endsAt"]
     starts_at = datetime.fromisoformat(arguments["startsAt"])
-    return await reservations.reserve_vehicle(
+    reserved = await reservations.reserve_vehicle(
         session,
         who,
         customer_id=who.account_id,
@@ -186,6 +186,7 @@ async def _reserve_vehicle(session: AsyncSession, who: Actor, arguments: dict[st
         expected_minutes=arguments.get("expectedMinutes"),
         now=now,
     )
+    return reserved.reservation.id
 
 
 async def _cancel_reservation(session: AsyncSession, who: Actor, arguments: dict[str, Any], now: datetime) -> UUID:

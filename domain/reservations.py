@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, Table, insert, select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import booking_windows, errors, eventlog, fleet, ids, metros, pricing, search, tables
+from domain import errors, eventlog, fleet, ids, metros, quotes, tables
 from domain.actor import Actor, Audience
 from domain.values import Money, ReservationState, VehicleState
 
-_RESERVATIONS = tables.Reservation.__table__
+_RESERVATIONS = cast(Table, tables.Reservation.__table__)
+_INSERT = insert(_RESERVATIONS)
 _VEHICLES = tables.Vehicle.__table__
 MAX_REASON_LENGTH = 500
 _EXCLUSION = "ex_reservations_vehicle_blocked"
@@ -49,6 +50,11 @@ _OWN = (
 )  # fmt: skip
 
 
+_WRITTEN = (
+    *_OWN, "vehicle_id", "vehicle_type", "tariff_id", "blocked"
+)  # fmt: skip
+
+
 def _select() -> Select[Any]:
     return select(*(_RESERVATIONS.c[name] for name in _OWN), *fleet.COLUMNS).select_from(
         _RESERVATIONS.join(fleet.WITH_STATION, _VEHICLES.c.id == _RESERVATIONS.c.vehicle_id)
@@ -60,42 +66,6 @@ def _of(row: Row[Any]) -> Reservation:
     return Reservation(*(*values[: len(_OWN)], fleet.of_columns(values[len(_OWN) :])))
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    vehicle: fleet.Vehicle
-    metro: metros.Metro
-    tariff: pricing.Tariff
-    window: booking_windows.Window
-    #: None when open-ended and no duration is expected
-    price: Money | None
-
-
-async def quote_reservation(
-    session: AsyncSession,
-    *,
-    vehicle: fleet.VehicleRef,
-    starts_at: datetime,
-    ends_at: datetime | None,
-    expected_minutes: int | None = None,
-    now: datetime,
-) -> Quote:
-    """What reserving would cost and block, by the same rules, without writing anything.
-
-    Raises InvalidInput, NotFound, and VehicleUnavailable when the vehicle is out of service (not when another
-    reservation overlaps: only the database decides that).
-    """
-    found = await fleet.get_vehicle(session, vehicle)
-    metro = await metros.get_metro(session, found.metro_id)
-    window = booking_windows.window_for(found.vehicle_type, metro, starts_at=starts_at, ends_at=ends_at, now=now)
-    if expected_minutes is not None and expected_minutes < 1:
-        raise errors.InvalidInput.of("expectedMinutes", "expectedMinutes is 1 or more.")
-    tariff = await pricing.get_tariff(session, metro.id, found.vehicle_type, now)
-    seconds = expected_minutes * 60 if expected_minutes else None
-    if window.ends_at is not None:
-        seconds = int((window.ends_at - window.starts_at).total_seconds())
-    return Quote(found, metro, tariff, window, pricing.price(tariff, seconds) if seconds else None)
-
-
 def _must_be_in_service(vehicle: fleet.Vehicle, state: VehicleState) -> None:
     usable: tuple[VehicleState, ...] = (VehicleState.AVAILABLE,)
     if not vehicle.vehicle_type.is_micromobility:
@@ -103,6 +73,13 @@ def _must_be_in_service(vehicle: fleet.Vehicle, state: VehicleState) -> None:
         usable = (VehicleState.AVAILABLE, VehicleState.RESERVED, VehicleState.ON_TRIP, VehicleState.STOPPED)
     if state not in usable:
         raise errors.VehicleUnavailable(f"The vehicle is {state} now.", path="vehicleId")
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    reservation: Reservation
+    #: before the first event of this reservation
+    position: eventlog.Position
 
 
 async def reserve_vehicle(
@@ -116,29 +93,36 @@ async def reserve_vehicle(
     expected_minutes: int | None = None,
     reservation_id: UUID | None = None,
     now: datetime,
-) -> UUID:
+) -> Reserved:
     """Holds a scooter or bike, books a car or van. Riders for themselves, staff for any rider of their metros.
 
     Raises InvalidInput, NotFound, VehicleUnavailable. A caller that catches these must roll back.
     """
-    quote = await quote_reservation(
-        session, vehicle=vehicle, starts_at=starts_at, ends_at=ends_at, expected_minutes=expected_minutes, now=now
+    quote = await quotes.quote_reservation(
+        session,
+        vehicle=vehicle,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        expected_minutes=expected_minutes,
+        now=now,
+        lock=True,
     )
     _may_reserve_for(who, customer_id, quote.metro)
-    locked = (
-        await session.execute(select(tables.Vehicle).where(tables.Vehicle.id == quote.vehicle.id).with_for_update())
-    ).scalar_one()
-    _must_be_in_service(quote.vehicle, locked.state)
+    _must_be_in_service(quote.vehicle, quote.vehicle.state)
     row = _new_row(quote, customer_id, reservation_id or ids.new(), now)
-    session.add(row)
     try:
-        await session.flush()
+        await session.execute(_INSERT, {name: getattr(row, name) for name in _WRITTEN})
     except IntegrityError as error:
         raise _refusal(error) from error
-    await _append_changed(session, row, locked)
-    if quote.vehicle.vehicle_type.is_micromobility or quote.window.starts_at <= now:
-        await _set_vehicle_state(session, locked, VehicleState.RESERVED, now)
-    return row.id
+    held, events = quote.vehicle, [_changed(row, quote.vehicle.plate)]
+    begins = held.vehicle_type.is_micromobility or quote.window.starts_at <= now
+    if begins and held.state is VehicleState.AVAILABLE:
+        held = replace(held, state=VehicleState.RESERVED, updated_at=now)
+        await _write_state(session, held.id, held.state, now)
+        events.append(fleet.changed(held))
+    await eventlog.append_all(session, events)
+    shown = Reservation(*(*(getattr(row, name) for name in _OWN), held))
+    return Reserved(shown, quote.metro.position)
 
 
 def _may_reserve_for(who: Actor, customer_id: UUID, metro: metros.Metro) -> None:
@@ -147,7 +131,7 @@ def _may_reserve_for(who: Actor, customer_id: UUID, metro: metros.Metro) -> None
     who.require_metro(metro.id)
 
 
-def _new_row(quote: Quote, customer_id: UUID, reservation_id: UUID, now: datetime) -> tables.Reservation:
+def _new_row(quote: quotes.Quote, customer_id: UUID, reservation_id: UUID, now: datetime) -> tables.Reservation:
     return tables.Reservation(
         id=reservation_id,
         metro_id=quote.metro.id,
@@ -177,21 +161,6 @@ def _refusal(error: IntegrityError) -> Exception:
     return error
 
 
-async def find_alternatives(session: AsyncSession, quote: Quote, *, now: datetime) -> list[fleet.Vehicle]:
-    """Up to three vehicles of the same type nearby that are free at that time."""
-    found = await search.find_vehicles_near(
-        session,
-        quote.metro.id,
-        quote.vehicle.position,
-        radius_meters=2000,
-        types=[quote.vehicle.vehicle_type],
-        window=quote.window.blocked,
-        now=now,
-        limit=4,
-    )
-    return [vehicle for vehicle in found if vehicle.id != quote.vehicle.id][:3]
-
-
 async def cancel_reservation(
     session: AsyncSession, who: Actor, *, reservation_id: UUID, reason: str | None = None, now: datetime
 ) -> UUID:
@@ -217,18 +186,22 @@ async def _lock(session: AsyncSession, who: Actor, reservation_id: UUID) -> tabl
 async def _close(
     session: AsyncSession, row: tables.Reservation, state: ReservationState, now: datetime, *, reason: str | None = None
 ) -> None:
+    # The vehicle before the row is written, as in `reserve_vehicle`: the exclusion constraint waits for whoever writes it.
+    vehicle = (
+        await session.execute(select(tables.Vehicle).where(tables.Vehicle.id == row.vehicle_id).with_for_update())
+    ).scalar_one()
     blocked_from = row.blocked.lower or row.starts_at
     row.state = state
     row.cancel_reason = reason
     row.closed_at = now
     row.blocked = Range(blocked_from, now) if blocked_from < now else Range(empty=True)
     await session.flush()
-    vehicle = (
-        await session.execute(select(tables.Vehicle).where(tables.Vehicle.id == row.vehicle_id).with_for_update())
-    ).scalar_one()
-    await _append_changed(session, row, vehicle)
+    events = [_changed(row, vehicle.plate)]
     if vehicle.state is VehicleState.RESERVED and not await _holds_now(session, vehicle.id, now):
-        await _set_vehicle_state(session, vehicle, VehicleState.AVAILABLE, now)
+        vehicle.state, vehicle.updated_at = VehicleState.AVAILABLE, now
+        await session.flush()
+        events.append(fleet.changed(vehicle))
+    await eventlog.append_all(session, events)
 
 
 async def _holds_now(session: AsyncSession, vehicle_id: UUID, now: datetime) -> bool:
@@ -269,29 +242,28 @@ async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int
     )
     begun = (await session.execute(starting)).scalars().all()
     for vehicle in begun:
-        await _set_vehicle_state(session, vehicle, VehicleState.RESERVED, now)
+        vehicle.state, vehicle.updated_at = VehicleState.RESERVED, now
+        await session.flush()
+        await eventlog.append_all(session, [fleet.changed(vehicle)])
     return len(lapsed) + len(begun)
 
 
-async def _set_vehicle_state(session: AsyncSession, vehicle: tables.Vehicle, state: VehicleState, now: datetime) -> None:
-    vehicle.state = state
-    vehicle.updated_at = now
-    await session.flush()
-    await fleet.append_vehicle_changed(session, vehicle)
+async def _write_state(session: AsyncSession, vehicle_id: UUID, state: VehicleState, now: datetime) -> None:
+    await session.execute(update(tables.Vehicle).where(tables.Vehicle.id == vehicle_id).values(state=state, updated_at=now))
 
 
-async def _append_changed(session: AsyncSession, row: tables.Reservation, vehicle: tables.Vehicle) -> None:
+def _changed(row: tables.Reservation, plate: str) -> eventlog.Draft:
     payload = {
         "reservationId": str(row.id),
         "customerId": str(row.customer_id),
         "vehicleId": str(row.vehicle_id),
         "vehicleType": row.vehicle_type,
-        "plate": vehicle.plate,
+        "plate": plate,
         "state": row.state,
         "startsAt": row.starts_at.isoformat(),
         "endsAt": row.ends_at.isoformat() if row.ends_at else None,
     }
-    await eventlog.append(session, eventlog.dispatch_topic(row.metro_id), f"reservation.{row.state}", payload)
+    return eventlog.dispatch_topic(row.metro_id), f"reservation.{row.state}", payload
 
 
 async def get_reservation(session: AsyncSession, who: Actor, reservation_id: UUID) -> Reservation:

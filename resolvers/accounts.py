@@ -33,7 +33,7 @@ async def sign_in(ctx: Ctx, audience: Audience, *, email: str, password: str) ->
     account = f"{audience}:{accounts.normalize_email(email)}"
     if wait := await ctx.runtime.sign_in_throttle.hit(f"account:{account}", f"address:{ctx.address}"):
         raise errors.TooManyTries(wait)
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         found = await accounts.find_credentials(session, audience, email)
     right = await ctx.runtime.hasher.verify(password, found.password_hash if found else None)
     if found is None or not right:
@@ -72,10 +72,10 @@ async def sign_out(ctx: Ctx) -> None:
 
 
 async def get_customer(ctx: Ctx) -> accounts.Customer:
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         return await accounts.get_customer(session, ctx.who.account_id)
 
 
 async def get_staff_member(ctx: Ctx) -> accounts.StaffMember:
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         return await accounts.get_staff_member(session, ctx.who.account_id)

@@ -21,7 +21,7 @@ async def start_conversation(ctx: Ctx, *, metro_id: str) -> chat.Conversation:
 
 
 async def find_conversation(ctx: Ctx, conversation_id: UUID) -> chat.Conversation | None:
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         try:
             return await chat.get_conversation(session, ctx.who, conversation_id)
         except errors.NotFound:
@@ -29,7 +29,7 @@ async def find_conversation(ctx: Ctx, conversation_id: UUID) -> chat.Conversatio
 
 
 async def list_messages(ctx: Ctx, conversation_id: UUID, *, first: int, after: str | None) -> Page[chat.Message]:
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         found = await chat.list_messages(
             session,
             conversation_id,
@@ -40,7 +40,7 @@ async def list_messages(ctx: Ctx, conversation_id: UUID, *, first: int, after: s
 
 
 async def find_pending_proposal(ctx: Ctx, conversation_id: UUID) -> proposals.Proposal | None:
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         return await proposals.find_pending_proposal(session, conversation_id, now=ctx.runtime.clock.now())
 
 
@@ -83,6 +83,6 @@ async def follow_chat(ctx: Ctx, *, conversation_id: str, after: str | None) -> A
     """The events of a conversation of the rider's own."""
     position = ctx.runtime.cursors.position(after) if after else None
     wanted = ids.decode(conversation_id, ids.CONVERSATION, path="conversationId")
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         conversation = await chat.get_conversation(session, ctx.who, wanted)
     return ctx.runtime.feed.follow(eventlog.chat_topic(conversation.id), position)

@@ -31,6 +31,8 @@ class Runtime:
     """What a process has one of."""
 
     sessions: async_sessionmaker[AsyncSession]
+    #: the same pool without transactions: one round trip per read
+    readers: async_sessionmaker[AsyncSession]
     clock: ports.Clock
     hasher: ports.PasswordHasher
     sign_in_throttle: ports.Throttle
@@ -43,6 +45,10 @@ class Runtime:
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises. Raises OutOfReach."""
         return transactions.transaction(self.sessions)
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """For reads, each with a snapshot of its own. Raises OutOfReach."""
+        return transactions.transaction(self.readers)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,6 @@ async def follow_dispatch(ctx: Ctx, *, metro_id: str, after: str | None) -> Asyn
     position = ctx.runtime.cursors.position(after) if after else None
     wanted = ids.decode(metro_id, ids.METRO, path="metroId")
     ctx.who.require_metro(wanted)
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         metro = await metros.get_metro(session, wanted)
     return ctx.runtime.feed.follow(eventlog.dispatch_topic(metro.id), position)

@@ -29,7 +29,7 @@ async def search_vehicles(
     """Vehicles a rider could take now, nearest first."""
     if not 1 <= radius_meters <= search.MAX_RADIUS_METERS:
         raise errors.InvalidInput.of("radiusMeters", f"radiusMeters lies between 1 and {search.MAX_RADIUS_METERS}.")
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         found = await search.find_vehicles_near(
             session,
             ids.decode(metro_id, ids.METRO, path="metroId"),
@@ -64,7 +64,7 @@ async def list_vehicles(
 ) -> Page[fleet.Vehicle]:
     """The fleet in a box, for staff."""
     _check(box)
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         found = await fleet.list_vehicles_in_box(
             session,
             box,
@@ -84,7 +84,7 @@ def _check(box: Box) -> None:
 
 
 async def find_vehicle(ctx: Ctx, ref: fleet.VehicleRef) -> fleet.Vehicle | None:
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         try:
             vehicle = await fleet.get_vehicle(session, ref)
             if ctx.actor is not None:

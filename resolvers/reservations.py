@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from domain import errors, eventlog, fleet, idempotency, ids, reservations
+from domain import errors, eventlog, fleet, idempotency, ids, quotes, reservations
 from domain.actor import Audience
 from resolvers import paging
 from resolvers.context import Ctx
@@ -24,7 +24,7 @@ async def reserve_vehicle(
     expected_minutes: int | None,
     idempotency_key: str | None,
 ) -> tuple[reservations.Reservation, eventlog.Position]:
-    """One act per key; staff may go without. A refusal for want of a free vehicle comes with alternatives, read after the rollback."""
+    """One act per key; staff may go without. A refusal for want of a vehicle brings alternatives, read after the rollback."""
     ref = fleet.VehicleRef.parse(vehicle_id)
     given = {
         "customerId": str(customer_id),
@@ -36,7 +36,6 @@ async def reserve_vehicle(
     now = ctx.runtime.clock.now()
     try:
         async with ctx.runtime.transaction() as session:
-            position = await eventlog.current_position(session)
             reservation_id = ids.new()
             seen = None
             if idempotency_key is not None:
@@ -49,20 +48,21 @@ async def reserve_vehicle(
                     result_id=reservation_id,
                     now=now,
                 )
-            if seen is None:
-                await reservations.reserve_vehicle(
-                    session,
-                    ctx.who,
-                    customer_id=customer_id,
-                    vehicle=ref,
-                    starts_at=starts_at or now,
-                    ends_at=ends_at,
-                    expected_minutes=expected_minutes,
-                    reservation_id=reservation_id,
-                    now=now,
-                )
-            row = await reservations.get_reservation(session, ctx.who, seen or reservation_id)
-        return row, position
+            if seen is not None:
+                position = await eventlog.current_position(session)
+                return await reservations.get_reservation(session, ctx.who, seen), position
+            reserved = await reservations.reserve_vehicle(
+                session,
+                ctx.who,
+                customer_id=customer_id,
+                vehicle=ref,
+                starts_at=starts_at or now,
+                ends_at=ends_at,
+                expected_minutes=expected_minutes,
+                reservation_id=reservation_id,
+                now=now,
+            )
+        return reserved.reservation, reserved.position
     except errors.VehicleUnavailable as refusal:
         refusal.alternatives = await _alternatives(ctx, ref, starts_at or now, ends_at)
         raise
@@ -71,9 +71,9 @@ async def reserve_vehicle(
 async def _alternatives(ctx: Ctx, ref: fleet.VehicleRef, starts_at: datetime, ends_at: datetime | None) -> list[fleet.Vehicle]:
     now = ctx.runtime.clock.now()
     try:
-        async with ctx.runtime.transaction() as session:
-            quote = await reservations.quote_reservation(session, vehicle=ref, starts_at=starts_at, ends_at=ends_at, now=now)
-            return await reservations.find_alternatives(session, quote, now=now)
+        async with ctx.runtime.reading() as session:
+            quote = await quotes.quote_reservation(session, vehicle=ref, starts_at=starts_at, ends_at=ends_at, now=now)
+            return await quotes.find_alternatives(session, quote, now=now)
     except errors.DomainError:
         return []
 
@@ -100,7 +100,7 @@ async def cancel_reservation(
 
 
 async def find_reservation(ctx: Ctx, reservation_id: UUID) -> reservations.Reservation | None:
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         try:
             return await reservations.get_reservation(session, ctx.who, reservation_id)
         except errors.NotFound:
@@ -113,7 +113,7 @@ async def list_reservations(
     """Latest first: a rider's own; for staff those of one customer, or of everybody in their metros."""
     who = ctx.who
     customer = ids.decode(customer_id, ids.CUSTOMER, path="customerId") if customer_id else None
-    async with ctx.runtime.transaction() as session:
+    async with ctx.runtime.reading() as session:
         found = await reservations.list_reservations(
             session,
             who,

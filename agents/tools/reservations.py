@@ -13,7 +13,7 @@ from agents.deps import AgentDeps
 from agents.tools.fates import to_be_corrected, told_to_the_model
 from agents.tools.points import Point, find_point
 from agents.tools.routes import find_legs, find_vehicle
-from domain import errors, fleet, ids, ports, proposals, reservations, search
+from domain import errors, fleet, ids, ports, proposals, quotes, reservations, search
 from domain.values import ReservationState
 
 
@@ -54,12 +54,12 @@ async def reserve_vehicle(
 
 async def _offer(
     deps: AgentDeps, vehicle: fleet.Vehicle, starts_at: datetime, ends_at: datetime | None, expected_minutes: int | None
-) -> reservations.Quote:
+) -> quotes.Quote:
     """The price and window by the rules of reserving. Raises VehicleUnavailable naming what is free instead."""
     now = deps.clock.now()
     ref = fleet.VehicleRef(vehicle.published_id, published=True)
     async with deps.session_factory() as session:
-        offer = await reservations.quote_reservation(
+        offer = await quotes.quote_reservation(
             session, vehicle=ref, starts_at=starts_at, ends_at=ends_at, expected_minutes=expected_minutes, now=now
         )
         free = await search.find_vehicles_near(
@@ -73,13 +73,13 @@ async def _offer(
             limit=100,
         )
         if vehicle.id not in {each.id for each in free}:
-            others = await reservations.find_alternatives(session, offer, now=now)
+            others = await quotes.find_alternatives(session, offer, now=now)
             instead = ", ".join(ids.encode(ids.VEHICLE, each.published_id) for each in others) or "none nearby"
             raise errors.VehicleUnavailable(f"That vehicle is not free at that time. Free instead: {instead}.")
     return offer
 
 
-def _summary(offer: reservations.Quote, arguments: dict[str, Any], end: Point | None, legs: list[ports.Route]) -> dict[str, Any]:
+def _summary(offer: quotes.Quote, arguments: dict[str, Any], end: Point | None, legs: list[ports.Route]) -> dict[str, Any]:
     vehicle, ride = offer.vehicle, legs[1] if end else None
     pickup: dict[str, Any] = {"lat": vehicle.lat, "lon": vehicle.lon}
     if vehicle.station:

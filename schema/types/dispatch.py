@@ -82,8 +82,15 @@ def of_item(ctx: Ctx, item: eventlog.Event | Resync) -> ReservationChanged | Veh
     """The type of an event; None for a kind that a newer version wrote."""
     if isinstance(item, Resync):
         return ResyncRequired.of(ctx, item)
-    if item.kind.startswith("reservation."):
-        return _reservation_changed(ctx, item)
-    if item.kind == "vehicle.changed":
-        return _vehicle_changed(ctx, item)
+    if "dispatch" not in item.views:
+        item.views["dispatch"] = _view(ctx, item)
+    view: ReservationChanged | VehicleChanged | None = item.views["dispatch"]
+    return view
+
+
+def _view(ctx: Ctx, event: eventlog.Event) -> ReservationChanged | VehicleChanged | None:
+    if event.kind.startswith("reservation."):
+        return _reservation_changed(ctx, event)
+    if event.kind == "vehicle.changed":
+        return _vehicle_changed(ctx, event)
     return None

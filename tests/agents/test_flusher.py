@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.flusher import Flusher, coalesce, storable
-from domain import chat
-from domain.chat import ChatDelta
+from domain import turns
+from domain.turns import ChatDelta
 from tests.agents.world import World
 
 _TURNS = [UUID(int=number) for number in range(3)]
@@ -56,15 +56,15 @@ def test_what_postgresql_refuses_is_taken_out() -> None:
     assert storable("a\x00b\ud800c") == "ab?c"
 
 
-async def _claimed(world: World, text: str = "hello") -> chat.ClaimedTurn:
+async def _claimed(world: World, text: str = "hello") -> turns.ClaimedTurn:
     turn_id = await world.send(text)
     async with world.session_factory.begin() as session:
-        turn = await chat.claim_turn(session, turn_id, now=world.clock.now())
+        turn = await turns.claim_turn(session, turn_id, now=world.clock.now())
     assert turn is not None
     return turn
 
 
-def _said(turn: chat.ClaimedTurn, text: str) -> ChatDelta:
+def _said(turn: turns.ClaimedTurn, text: str) -> ChatDelta:
     payload = {"turnId": str(turn.turn_id), "attempt": turn.attempt, "text": text}
     return ChatDelta(turn.turn_id, turn.attempt, turn.conversation_id, "text.delta", payload)
 
@@ -84,13 +84,13 @@ async def test_a_superseded_turn_is_told_so_and_its_run_is_cancelled(world: Worl
     run = asyncio.create_task(asyncio.sleep(30))
     stream.cancel_when_lost(run)
     async with world.session_factory.begin() as session:
-        await chat.claim_turn(session, turn.turn_id, now=world.clock.now())
+        await turns.claim_turn(session, turn.turn_id, now=world.clock.now())
     await stream.put(_said(turn, "too late"))
-    with pytest.raises(chat.Superseded):
+    with pytest.raises(turns.Superseded):
         await stream.flush()
     await asyncio.wait([run])
     assert run.cancelled()
-    with pytest.raises(chat.Superseded):
+    with pytest.raises(turns.Superseded):
         await stream.put(_said(turn, "later still"))
     assert not await world.events("text.delta")
 

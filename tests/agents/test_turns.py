@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from agents.router import ModelRouter
 from agents.turns import answer_turn
-from domain import chat, proposals, tables
+from domain import proposals, tables, turns
 from domain.tables import TurnState
 from tests.agents.world import CENTRAL, World
 
@@ -178,11 +178,11 @@ async def test_a_stored_turn_that_no_longer_reads_does_not_end_the_conversation(
 async def test_a_database_that_refuses_one_turn_lets_the_others_speak(world: World) -> None:
     turn_id = await world.send("hello")
     async with world.session_factory.begin() as session:
-        turn = await chat.claim_turn(session, turn_id, now=world.clock.now())
+        turn = await turns.claim_turn(session, turn_id, now=world.clock.now())
     assert turn is not None
     stream = world.runtime.flusher.open(turn)
     payload = {"turnId": str(turn_id), "attempt": 1, "text": "half a \ud800 pair and a \x00"}
-    await stream.put(chat.ChatDelta(turn_id, 1, turn.conversation_id, "text.delta", payload))
+    await stream.put(turns.ChatDelta(turn_id, 1, turn.conversation_id, "text.delta", payload))
     await stream.flush()
     stream.close()
     assert (await world.events("text.delta"))[0][1]["text"] == "half a ? pair and a "
