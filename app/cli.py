@@ -9,44 +9,31 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Table
 
-from app import database
 from app.settings import Settings
+from app.terminal import commands
+from app.terminal.console import console, errors, fail, load_settings
 
 cli = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Nimrod, the GraphQL API of MobilityCorp."
 )
-console = Console()
-errors = Console(stderr=True)
+for command in commands.ALL:
+    cli.command()(command)
 FIRST_QUERY = '{"query":"{ customer { metros { id name timezone } } }"}'
-
-
-def load_settings(**changes: object) -> Settings:
-    try:
-        return Settings(**{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        for issue in error.errors():
-            name = "_".join(str(part) for part in issue["loc"]).upper()
-            errors.print(f"[red]NIMROD_{name}[/]: {issue['msg']}" if name else f"[red]{issue['msg']}[/]")
-        raise typer.Exit(2) from None
-
-
-def fail(message: str) -> typer.Exit:
-    errors.print(f"[red]{message}[/]")
-    return typer.Exit(1)
 
 
 def prepare(settings: Settings) -> str:
     """The URL of a database that is up to date."""
+    from app import database
+
     url = database.plain_url(settings)
     database.migrate(url)
     return url
 
 
 async def _seed(settings: Settings, url: str, map_path: Path | None) -> None:
+    from app import database
     from app import seed as seeding
     from app.gateways.clock import SystemClock
     from app.gateways.passwords import Argon2Hasher
@@ -78,6 +65,8 @@ def serve(
     prepared: Annotated[bool, typer.Option(help="Bring the database up to date and seed a city first.")] = True,
 ) -> None:
     """Serve the API, and a worker unless told otherwise: one command is a whole city."""
+    from app import database
+
     settings = load_settings(port=port, host=host)
     refuse_busy_port(settings)
     if prepared:
@@ -152,6 +141,7 @@ def work() -> None:
 
 
 async def _work(settings: Settings, url: str) -> None:
+    from app import database
     from app.doorbell import Doorbell
     from app.gateways.clock import SystemClock
     from app.worker import Worker
