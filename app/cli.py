@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -109,7 +111,10 @@ def run_server(settings: Settings, url: str, *, with_worker: bool) -> None:
         timeout_graceful_shutdown=5,
     )
     _announce(settings)
-    uvicorn.Server(config).run()
+    # uvicorn raises the signal again once it has shut down: a plain death would leave the embedded database running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run()
 
 
 def _announce(settings: Settings) -> None:

