@@ -110,3 +110,19 @@ class Settings(BaseSettings):
             finally:
                 draft.unlink()
         return kept.read_text().encode()
+
+
+def table() -> str:
+    """The settings as a Markdown table, for the README."""
+    rows = ["| variable | default | what it does |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.is_required() or field.default is None else field.get_default(call_default_factory=True)
+        shown = "" if default in ("", []) else f"`{default}`"
+        rows.append(f"| `NIMROD_{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    readme = Path(__file__).parent / "README.md"
+    head, _, rest = readme.read_text().partition("<!-- settings -->")
+    readme.write_text(f"{head}<!-- settings -->\n{table()}\n<!-- /settings -->{rest.partition('<!-- /settings -->')[2]}")
