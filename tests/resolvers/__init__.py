@@ -1,0 +1,1 @@
+"""How requests read and change what is true: cursors, pages, streams."""
