@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 
 from app.database import SessionFactory
-from domain import tables
+from domain import chat, tables
 from domain.actor import Actor
 from domain.values import VehicleType
 from tests import factories
+from tests.conftest import FixedClock
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,9 @@ async def city(session_factory: SessionFactory) -> City:
         rider = await factories.add_rider(session)
         dispatcher = await factories.add_member(session)
     return City(metro, tariffs, rider, dispatcher)
+
+
+@pytest.fixture
+async def conversation(session_factory: SessionFactory, city: City, clock: FixedClock) -> UUID:
+    async with session_factory.begin() as session:
+        return await chat.start_conversation(session, city.rider, city.metro.id, now=clock.now())

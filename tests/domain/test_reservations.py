@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.database import SessionFactory
-from domain import errors, eventlog, fleet, ids, reservations, tables
+from domain import errors, eventlog, fleet, ids, quotes, reservations, tables
 from domain.actor import Actor, Role
 from domain.values import ReservationState, VehicleState, VehicleType
 from tests import factories
@@ -297,9 +297,9 @@ async def test_alternatives_are_like_it_near_it_and_free(session_factory: Sessio
     await new_vehicle(session_factory, city, VehicleType.SCOOTER_STANDING)
     await reserve(session_factory, city.rider, bikes[1], clock.now())
     async with session_factory() as session:
-        quote = await reservations.quote_reservation(
+        quote = await quotes.quote_reservation(
             session, vehicle=fleet.VehicleRef(bikes[0], published=False), starts_at=clock.now(), ends_at=None, now=clock.now()
         )
-        found = await reservations.find_alternatives(session, quote, now=clock.now())
+        found = await quotes.find_alternatives(session, quote, now=clock.now())
     assert len(found) == 3
     assert {vehicle.id for vehicle in found} <= set(bikes[2:])

@@ -1,0 +1,82 @@
+"""What the agent says is one worker's: the one that took the turn last."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.database import SessionFactory
+from domain import eventlog, turns
+from tests.conftest import FixedClock
+from tests.domain.conftest import City
+from tests.domain.conversations import claim, finish, kinds, send
+
+
+async def test_what_the_model_is_told_is_frozen_with_the_message(
+    session_factory: SessionFactory, city: City, conversation: UUID, clock: FixedClock
+) -> None:
+    sent = await send(session_factory, city, conversation, clock)
+    clock.advance(hours=5)
+    claimed = await claim(session_factory, sent.turn_id, clock)
+    assert claimed is not None
+    assert claimed.context == {
+        "now": "2026-11-21T09:30:00+01:00",
+        "timezone": "Europe/Berlin",
+        "metro": city.metro.name,
+        "position": {"lat": 49.4, "lon": 8.67},
+        "language": "en",
+    }
+    assert (claimed.text, claimed.attempt, claimed.history) == ("Hello", 1, [])
+
+
+async def test_only_the_newest_attempt_may_write(
+    session_factory: SessionFactory, city: City, conversation: UUID, clock: FixedClock
+) -> None:
+    sent = await send(session_factory, city, conversation, clock)
+    await claim(session_factory, sent.turn_id, clock)
+    await claim(session_factory, sent.turn_id, clock)
+    deltas = [turns.ChatDelta(sent.turn_id, attempt, conversation, "text.delta", {"text": str(attempt)}) for attempt in (1, 2)]
+    async with session_factory.begin() as session:
+        assert await turns.append_chat_events(session, deltas[:1]) == set()
+        assert await turns.append_chat_events(session, deltas) == {sent.turn_id}
+        assert not await turns.fail_turn(session, turn_id=sent.turn_id, attempt=1, code="X", now=clock.now())
+    assert not await finish(session_factory, sent.turn_id, clock, attempt=1)
+    assert await finish(session_factory, sent.turn_id, clock, attempt=2)
+    assert await claim(session_factory, sent.turn_id, clock) is None
+    async with session_factory.begin() as session:
+        assert await turns.append_chat_events(session, deltas) == set(), "a finished turn says nothing more"
+    told = ["message.stored", "turn.started", "turn.attempt_restarted", "text.delta", "turn.finished"]
+    assert await kinds(session_factory, conversation, sent.position) == told
+
+
+async def test_events_of_several_turns_keep_their_order(
+    session_factory: SessionFactory, city: City, conversation: UUID, clock: FixedClock
+) -> None:
+    sent = [await send(session_factory, city, conversation, clock, client_id=str(number)) for number in range(3)]
+    for one in sent:
+        await claim(session_factory, one.turn_id, clock)
+    async with session_factory() as session:
+        before = await eventlog.current_position(session)
+    deltas = [turns.ChatDelta(sent[n % 3].turn_id, 1, conversation, "text.delta", {"text": str(n)}) for n in range(50)]
+    async with session_factory.begin() as session:
+        await turns.append_chat_events(session, deltas)
+    async with session_factory() as session:
+        batch = await eventlog.read_after(session, eventlog.chat_topic(conversation), before)
+    assert [event.payload["text"] for event in batch.events] == [str(n) for n in range(50)]
+
+
+async def test_the_model_is_reminded_of_finished_turns_oldest_first(
+    session_factory: SessionFactory, city: City, conversation: UUID, clock: FixedClock
+) -> None:
+    made = []
+    for number in range(22):
+        sent = await send(session_factory, city, conversation, clock, client_id=str(number))
+        await claim(session_factory, sent.turn_id, clock)
+        if number == 20:
+            async with session_factory.begin() as session:
+                assert await turns.fail_turn(session, turn_id=sent.turn_id, attempt=1, code="TIMEOUT", now=clock.now())
+        elif number < 21:
+            assert await finish(session_factory, sent.turn_id, clock)
+        made.append(sent.turn_id)
+    claimed = await claim(session_factory, made[-1], clock)
+    assert claimed is not None
+    assert claimed.history == [[{"of": str(turn)}] for turn in made[:20]]
