@@ -73,10 +73,28 @@ def serve(
     refuse_busy_port(settings)
     if prepared:
         url = prepare(settings)
+        refuse_demo_accounts(settings, url)
         seed_city(settings, url)
     else:
         url = database.plain_url(settings)
     run_server(settings, url, with_worker=worker)
+
+
+def refuse_demo_accounts(settings: Settings, url: str) -> None:
+    """Their password is public: a production that has them is open to everybody."""
+    if not settings.is_production:
+        return
+    import psycopg
+
+    from app import demo
+
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "select email from customers where email = any(%s) union select email from staff where email = any(%s)",
+            [list(demo.RIDERS), list(demo.STAFF)],
+        ).fetchall()
+    if found:
+        raise fail(f"This database holds demo accounts, which production refuses: {', '.join(row[0] for row in found)}.")
 
 
 def refuse_busy_port(settings: Settings) -> None:
@@ -130,9 +148,13 @@ def _announce(settings: Settings) -> None:
         for account in demo.ACCOUNTS:
             table.add_row(account["label"], f"{account['email']} / {account['password']} ({account['audience']})")
     table.add_row("Ready?", f"{at}/health/ready")
-    table.add_row("Try", f"curl -s {at}/graphql -H 'content-type: application/json' -d '{FIRST_QUERY}'")
-    table.add_row("Chat", 'nimrod ask "Book a bike from Central Station to the Museum"')
     errors.print(table)
+    # Outside the table, unbroken: these are for pasting.
+    lines = [
+        f"curl -s {at}/graphql -H 'content-type: application/json' -d '{FIRST_QUERY}'",
+        f'.venv/bin/nimrod ask "Book a bike from Central Station to the Museum" --url {at}/graphql',
+    ]
+    errors.print("Try:", *lines, sep="\n  ", soft_wrap=True, highlight=False, markup=False)
 
 
 @cli.command()
