@@ -15,7 +15,7 @@ import orjson
 import psutil
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, event, pool
+from sqlalchemy import ExceptionContext, create_engine, event, pool
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -62,7 +62,7 @@ def with_driver(url: str, driver: str) -> str:
 
 def create_engine_for(settings: Settings, url: str) -> AsyncEngine:
     timeout_ms = int(settings.database_timeout_seconds * 1000)
-    return create_async_engine(
+    engine = create_async_engine(
         with_driver(url, "asyncpg"),
         pool_size=settings.database_pool_size,
         max_overflow=0,
@@ -72,7 +72,8 @@ def create_engine_for(settings: Settings, url: str) -> AsyncEngine:
         json_deserializer=orjson.loads,
         connect_args={
             "timeout": settings.database_timeout_seconds,
-            "command_timeout": settings.database_timeout_seconds * 2,
+            # the server gives up first, if it is there: its refusal leaves the connection in order
+            "command_timeout": settings.database_timeout_seconds + 0.5,
             "server_settings": {
                 "application_name": "nimrod",
                 "timezone": "UTC",
@@ -84,6 +85,14 @@ def create_engine_for(settings: Settings, url: str) -> AsyncEngine:
             },
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _give_up_silent)
+    return engine
+
+
+def _give_up_silent(context: ExceptionContext) -> None:
+    """A connection that does not answer is dropped at once: even a rollback on it would wait as long again."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
 
 
 @asynccontextmanager

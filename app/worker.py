@@ -8,7 +8,10 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import procrastinate
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
+from procrastinate.exceptions import NoResult
+from procrastinate.jobs import Job, Status
+from psycopg.conninfo import make_conninfo
 
 from agents.flusher import Flusher
 from agents.router import ModelRouter
@@ -30,6 +33,14 @@ KEY_SWEEP_SECONDS = 3600.0
 CONCURRENCY = 8
 GRACE_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 10.0)
+#: a database that fell silent is told from one that takes its time
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 _QUEUES = {
     Namespaces.CUSTOMER: [jobs.Queue.CUSTOMER],
@@ -45,7 +56,9 @@ class Worker:
         self._settings = settings
         self._sessions = sessions
         self._clock = clock
-        self._url = url
+        self._url = make_conninfo(url, **_PATIENCE)
+        #: jobs that ended here and when; the library stores the end itself, unless the database is away just then
+        self._ended: dict[int, tuple[Job, float]] = {}
         self._maps = Maps(settings.data_dir)
         self._flusher = Flusher(sessions)
         self._runtime = AgentRuntime(
@@ -76,9 +89,14 @@ class Worker:
         connector = procrastinate.PsycopgConnector(conninfo=self._url, min_size=1, max_size=4)
         app = procrastinate.App(connector=connector)
 
-        @app.task(name=jobs.ANSWER_TURN, retry=RetryStrategy(max_attempts=5, exponential_wait=2))
-        async def _answer_turn(turn_id: str) -> None:
-            await answer_turn(UUID(turn_id), runtime=self._runtime)
+        @app.task(name=jobs.ANSWER_TURN, retry=RetryStrategy(max_attempts=5, exponential_wait=2), pass_context=True)
+        async def _answer_turn(context: JobContext, turn_id: str) -> None:
+            job_id = context.job.id or 0
+            self._ended.pop(job_id, None)
+            try:
+                await answer_turn(UUID(turn_id), runtime=self._runtime)
+            finally:
+                self._ended[job_id] = context.job, asyncio.get_running_loop().time()
 
         return app
 
@@ -105,7 +123,23 @@ class Worker:
                 for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
                     logger.warning("adopting the job of a dead worker", extra={"job": job.id, "task": job.task_name})
                     await app.job_manager.retry_job(job)
+                await self._adopt_unheard(app)
                 await asyncio.sleep(STALLED_SWEEP_SECONDS)
+
+    async def _adopt_unheard(self, app: procrastinate.App) -> None:
+        """A job of this living worker whose end the database never heard of would block its conversation for ever."""
+        settled = asyncio.get_running_loop().time() - STALLED_SWEEP_SECONDS
+        for job_id, (job, ended_at) in list(self._ended.items()):
+            if ended_at > settled:
+                continue
+            try:
+                if await app.job_manager.get_job_status_async(job_id) is Status.DOING:
+                    logger.warning("beginning a job again whose end was not heard", extra={"job": job_id})
+                    await app.job_manager.retry_job(job)
+            except NoResult:
+                pass  # done and deleted
+            if self._ended.get(job_id) == (job, ended_at):
+                del self._ended[job_id]
 
     async def _sweep_reservations(self) -> None:
         async with self._sessions.begin() as session:
