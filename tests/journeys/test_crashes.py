@@ -16,7 +16,7 @@ from tests.journeys.riders import Chat
 from tests.live import Launcher, LiveServer
 
 TAKEOVER_SECONDS = 20.0
-SLOWLY = {"NIMROD_OFFLINE_TOKEN_DELAY_SECONDS": "0.1"}
+SLOWLY: dict[str, Any] = {"NIMROD_OFFLINE_TOKEN_DELAY_SECONDS": "0.1"}
 #: what the log calls what the stream shows
 TYPES = {
     "message.stored": "MessageStored",

@@ -1,0 +1,102 @@
+"""A gate in front of PostgreSQL: a TCP relay that can be shut, so that the database is away without touching it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+
+class Gate:
+    """Relays to the server behind a URL, from a thread of its own: tests may block while processes start behind it."""
+
+    def __init__(self, database_url: str) -> None:
+        self._to = conninfo_to_dict(database_url)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server: asyncio.Server | None = None
+        self._relays: set[asyncio.Task[None]] = set()
+        self._mute = False
+        self.port = 0
+
+    def open(self) -> Gate:
+        self._thread.start()
+        self._run(self._open())
+        return self
+
+    @property
+    def url(self) -> str:
+        """The same database through the gate."""
+        user, password = self._to.get("user", "postgres"), self._to.get("password") or ""
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{self._to['dbname']}"
+
+    def shut(self) -> None:
+        """As if the server were stopped: what is connected breaks off, who comes is refused."""
+        self._run(self._shut())
+
+    def mute(self) -> None:
+        """As if a cable were pulled: nothing arrives any more, and nobody is told."""
+        self._mute = True
+
+    def reopen(self) -> None:
+        self._mute = False
+        self._run(self._open())
+
+    def close(self) -> None:
+        self._run(self._shut())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _open(self) -> None:
+        if self._server is None:
+            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _shut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for relay in list(self._relays):
+            relay.cancel()
+        await asyncio.gather(*self._relays, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        relay = asyncio.current_task()
+        assert relay is not None
+        self._relays.add(relay)
+        try:
+            await self._relay(reader, writer)
+        finally:
+            self._relays.discard(relay)
+            writer.transport.abort()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, port = str(self._to.get("host") or "127.0.0.1"), int(self._to.get("port") or 5432)
+        if host.startswith("/"):
+            far_reader, far_writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        else:
+            far_reader, far_writer = await asyncio.open_connection(host, port)
+        ways = [asyncio.create_task(self._pour(*way)) for way in ((reader, far_writer), (far_reader, writer))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            far_writer.transport.abort()
+
+    async def _pour(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                while self._mute:
+                    await asyncio.sleep(0.02)
+                writer.write(data)
+                await writer.drain()
