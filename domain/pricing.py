@@ -74,6 +74,13 @@ async def get_tariff(session: AsyncSession, metro_id: UUID, vehicle_type: Vehicl
     return Tariff(*row)
 
 
+async def get_tariff_version(session: AsyncSession, tariff_id: UUID) -> Tariff:
+    row = (await session.execute(select(*_COLUMNS).where(_TARIFFS.c.id == tariff_id))).one_or_none()
+    if row is None:
+        raise errors.NotFound("There is no such tariff.")
+    return Tariff(*row)
+
+
 async def list_tariffs(session: AsyncSession, metro_id: UUID, at: datetime) -> list[Tariff]:
     """The version in force of each vehicle type."""
     query = (

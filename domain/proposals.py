@@ -184,6 +184,7 @@ async def _reserve_vehicle(session: AsyncSession, who: Actor, arguments: dict[st
         starts_at=max(starts_at, now),
         ends_at=datetime.fromisoformat(ends_at) if ends_at else None,
         expected_minutes=arguments.get("expectedMinutes"),
+        tariff_id=ids.decode(arguments["tariffId"], ids.TARIFF) if "tariffId" in arguments else None,
         now=now,
     )
     return reserved.reservation.id

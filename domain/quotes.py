@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,10 +30,11 @@ async def quote_reservation(
     ends_at: datetime | None,
     expected_minutes: int | None = None,
     now: datetime,
+    tariff_id: UUID | None = None,
     lock: bool = False,
 ) -> Quote:
     """What reserving would cost and block, by the same rules, without writing anything. `lock` holds the vehicle's row
-    until the transaction ends.
+    until the transaction ends. `tariff_id` is the version that was shown before, if one was.
 
     Raises InvalidInput, NotFound, and VehicleUnavailable when the vehicle is out of service (not when another
     reservation overlaps: only the database decides that).
@@ -42,7 +44,10 @@ async def quote_reservation(
     window = booking_windows.window_for(found.vehicle_type, metro, starts_at=starts_at, ends_at=ends_at, now=now)
     if expected_minutes is not None and expected_minutes < 1:
         raise errors.InvalidInput.of("expectedMinutes", "expectedMinutes is 1 or more.")
-    tariff = await pricing.get_tariff(session, metro.id, found.vehicle_type, now)
+    if tariff_id is None:
+        tariff = await pricing.get_tariff(session, metro.id, found.vehicle_type, now)
+    else:
+        tariff = await pricing.get_tariff_version(session, tariff_id)
     seconds = expected_minutes * 60 if expected_minutes else None
     if window.ends_at is not None:
         seconds = int((window.ends_at - window.starts_at).total_seconds())

@@ -92,9 +92,11 @@ async def reserve_vehicle(
     ends_at: datetime | None,
     expected_minutes: int | None = None,
     reservation_id: UUID | None = None,
+    tariff_id: UUID | None = None,
     now: datetime,
 ) -> Reserved:
     """Holds a scooter or bike, books a car or van. Riders for themselves, staff for any rider of their metros.
+    It keeps the tariff version that was quoted (`tariff_id`), else the one in force.
 
     Raises InvalidInput, NotFound, VehicleUnavailable. A caller that catches these must roll back.
     """
@@ -105,6 +107,7 @@ async def reserve_vehicle(
         ends_at=ends_at,
         expected_minutes=expected_minutes,
         now=now,
+        tariff_id=tariff_id,
         lock=True,
     )
     _may_reserve_for(who, customer_id, quote.metro)

@@ -48,6 +48,7 @@ async def reserve_vehicle(
         "startsAt": offer.window.starts_at.isoformat(),
         "endsAt": offer.window.ends_at.isoformat() if offer.window.ends_at else None,
         "expectedMinutes": expected_minutes,
+        "tariffId": ids.encode(ids.TARIFF, offer.tariff.id),
     }
     return await _propose(ctx, proposals.RESERVE_VEHICLE, arguments, _summary(offer, arguments, end, legs))
 
