@@ -71,7 +71,7 @@ def watch(
             await link.close()
         return 0
 
-    _run(run())
+    _run(run(), interrupted=0)
 
 
 def token(
@@ -146,7 +146,8 @@ def _position(near: str | None) -> tuple[float, float] | None:
     raise typer.BadParameter("a position is written like 49.41,8.69", param_hint="--near")
 
 
-def _run(work: Coroutine[None, None, int]) -> int:
+def _run(work: Coroutine[None, None, int], *, interrupted: int = 130) -> int:
+    """The exit code of the work; `interrupted` is that of Ctrl-C."""
     try:
         return asyncio.run(work)
     except ClientError as error:
@@ -154,4 +155,4 @@ def _run(work: Coroutine[None, None, int]) -> int:
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        return interrupted

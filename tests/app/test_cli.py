@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
+
 from tests import live
+from tests.databases import Databases
 from tests.live import LiveServer
 
 
@@ -28,3 +33,45 @@ def test_production_without_a_signing_key_is_one_clear_line(tmp_path: Path, data
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert "NIMROD_SIGNING_KEY must be set in production" in line
+
+
+def test_a_token_opens_the_api(live_server: LiveServer) -> None:
+    rider = live.run("token", "--email", "Rider@nimrod.example", env=live_server.environment())
+    assert rider.returncode == 0, rider.stderr
+    assert viewer(live_server, "customer", rider.stdout.strip()) == "rider@nimrod.example"
+    staff = live.run("token", "--email", "dispatcher@nimrod.example", env=live_server.environment())
+    assert viewer(live_server, "ops", staff.stdout.strip()) == "dispatcher@nimrod.example"
+
+
+def test_a_token_for_nobody_is_refused(live_server: LiveServer, database_url: str, tmp_path: Path) -> None:
+    for arguments in (("nobody@nimrod.example",), ("rider@nimrod.example", "--ops")):
+        done = live.run("token", "--email", *arguments, env=live_server.environment())
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert arguments[0] in done.stderr
+
+
+def test_a_token_needs_a_database_with_tables(databases: Databases, tmp_path: Path) -> None:
+    url = databases.clone("template1")
+    done = live.run("token", "--email", "rider@nimrod.example", env=live.environment(tmp_path, url))
+    databases.drop(url)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "The database has no tables yet: run nimrod migrate, then nimrod seed."
+
+
+def test_commands_for_people_start_without_the_machinery_of_a_server() -> None:
+    heavy = {"sqlalchemy", "alembic", "fastapi", "pydantic_ai", "strawberry"}
+    script = "import sys, app.cli, app.terminal.ask, app.terminal.watch; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=live.ROOT, capture_output=True, text=True, check=True)
+    assert heavy.isdisjoint(loaded.stdout.split())
+
+
+def viewer(server: LiveServer, namespace: str, token: str) -> str:
+    answer = httpx.post(
+        server.graphql_url,
+        json={"query": f"{{ {namespace} {{ viewer {{ email }} }} }}"},
+        headers={"authorization": f"Bearer {token}"},
+        trust_env=False,
+    )
+    email: str = answer.json()["data"][namespace]["viewer"]["email"]
+    return email
