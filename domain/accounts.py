@@ -56,7 +56,7 @@ def normalize_email(email: str) -> str:
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
 async def find_credentials(session: AsyncSession, audience: Audience, email: str) -> Credentials | None:

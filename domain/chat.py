@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import errors, eventlog, ids, metros, tables, turns
 from domain.actor import Actor
 from domain.tables import TurnKind, TurnState
-from domain.values import LatLng
+from domain.values import LatLng, is_storable
 
 MAX_TEXT_LENGTH = 2000
 MAX_CLIENT_MESSAGE_ID_LENGTH = 100
@@ -102,7 +102,9 @@ def _check_message(text: str, client_message_id: str) -> None:
     issues = []
     if not text.strip() or len(text) > MAX_TEXT_LENGTH:
         issues.append(errors.Issue("text", f"A message has 1 to {MAX_TEXT_LENGTH} characters."))
-    if not 1 <= len(client_message_id) <= MAX_CLIENT_MESSAGE_ID_LENGTH:
+    elif not is_storable(text):
+        issues.append(errors.Issue("text", "A message has no NUL characters and no halves of characters."))
+    if not 1 <= len(client_message_id) <= MAX_CLIENT_MESSAGE_ID_LENGTH or not is_storable(client_message_id):
         issues.append(errors.Issue("clientMessageId", f"clientMessageId has 1 to {MAX_CLIENT_MESSAGE_ID_LENGTH} characters."))
     if issues:
         raise errors.InvalidInput(issues)

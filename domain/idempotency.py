@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, tables
+from domain.values import is_storable
 
 KEPT = timedelta(hours=24)
 MAX_KEY_LENGTH = 100
@@ -31,7 +32,7 @@ async def claim(
 
     Raises InvalidInput (empty or too long key), IdempotencyConflict (same key, other input).
     """
-    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not is_storable(key):
         raise errors.InvalidInput.of("idempotencyKey", f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters.")
     row = {
         "account_id": account_id,

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, eventlog, fleet, ids, metros, quotes, tables
 from domain.actor import Actor, Audience
-from domain.values import Money, ReservationState, VehicleState
+from domain.values import Money, ReservationState, VehicleState, is_storable
 
 _RESERVATIONS = cast(Table, tables.Reservation.__table__)
 _INSERT = insert(_RESERVATIONS)
@@ -168,7 +168,7 @@ async def cancel_reservation(
     session: AsyncSession, who: Actor, *, reservation_id: UUID, reason: str | None = None, now: datetime
 ) -> UUID:
     """Frees the vehicle. Riders their own, staff any of their metros. Raises NotFound, ReservationClosed, InvalidInput."""
-    if reason is not None and not 1 <= len(reason.strip()) <= MAX_REASON_LENGTH:
+    if reason is not None and not (1 <= len(reason.strip()) <= MAX_REASON_LENGTH and is_storable(reason)):
         raise errors.InvalidInput.of("reason", f"A reason has 1 to {MAX_REASON_LENGTH} characters.")
     row = await _lock(session, who, reservation_id)
     if row.state is not ReservationState.CONFIRMED:

@@ -72,6 +72,14 @@ class Money:
     currency: str
 
 
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL takes it: JSON can carry NUL characters and halves of surrogate pairs, a row cannot."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class LatLng:
     lat: float

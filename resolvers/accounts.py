@@ -7,6 +7,7 @@ from datetime import datetime
 
 from domain import accounts, errors
 from domain.actor import Actor, Audience
+from domain.values import is_storable
 from resolvers.context import Ctx
 
 MAX_PASSWORD_LENGTH = 1024
@@ -47,9 +48,9 @@ async def sign_in(ctx: Ctx, audience: Audience, *, email: str, password: str) ->
 
 def _check(email: str, password: str) -> None:
     issues = []
-    if not 3 <= len(email) <= MAX_EMAIL_LENGTH or "@" not in email:
+    if not 3 <= len(email) <= MAX_EMAIL_LENGTH or "@" not in email or not is_storable(email):
         issues.append(errors.Issue("email", "email is not an email address."))
-    if not 1 <= len(password) <= MAX_PASSWORD_LENGTH:
+    if not 1 <= len(password) <= MAX_PASSWORD_LENGTH or not is_storable(password):
         issues.append(errors.Issue("password", f"A password has 1 to {MAX_PASSWORD_LENGTH} characters."))
     if issues:
         raise errors.InvalidInput(issues)
