@@ -20,11 +20,12 @@ class Gate:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
         self._relays: set[asyncio.Task[None]] = set()
-        self._mute = False
+        self._flows = asyncio.Event()
         self.port = 0
 
     def open(self) -> Gate:
         self._thread.start()
+        self._loop.call_soon_threadsafe(self._flows.set)
         self._run(self._open())
         return self
 
@@ -40,10 +41,10 @@ class Gate:
 
     def mute(self) -> None:
         """As if a cable were pulled: nothing arrives any more, and nobody is told."""
-        self._mute = True
+        self._loop.call_soon_threadsafe(self._flows.clear)
 
     def reopen(self) -> None:
-        self._mute = False
+        self._loop.call_soon_threadsafe(self._flows.set)
         self._run(self._open())
 
     def close(self) -> None:
@@ -96,7 +97,6 @@ class Gate:
     async def _pour(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                while self._mute:
-                    await asyncio.sleep(0.02)
+                await self._flows.wait()
                 writer.write(data)
                 await writer.drain()
