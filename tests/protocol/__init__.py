@@ -1,0 +1,1 @@
+"""Public conformance checks, run against a live server."""
