@@ -50,9 +50,7 @@ _OWN = (
 )  # fmt: skip
 
 
-_WRITTEN = (
-    *_OWN, "vehicle_id", "vehicle_type", "tariff_id", "blocked"
-)  # fmt: skip
+_WRITTEN = (*_OWN, "vehicle_id", "vehicle_type", "tariff_id", "blocked")
 
 
 def _select() -> Select[Any]:
@@ -121,7 +119,8 @@ async def reserve_vehicle(
     begins = held.vehicle_type.is_micromobility or quote.window.starts_at <= now
     if begins and held.state is VehicleState.AVAILABLE:
         held = replace(held, state=VehicleState.RESERVED, updated_at=now)
-        await _write_state(session, held.id, held.state, now)
+        taken = update(tables.Vehicle).where(tables.Vehicle.id == held.id).values(state=held.state, updated_at=now)
+        await session.execute(taken)
         events.append(fleet.changed(held))
     await eventlog.append_all(session, events)
     shown = Reservation(*(*(getattr(row, name) for name in _OWN), held))
@@ -249,10 +248,6 @@ async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int
         await session.flush()
         await eventlog.append_all(session, [fleet.changed(vehicle)])
     return len(lapsed) + len(begun)
-
-
-async def _write_state(session: AsyncSession, vehicle_id: UUID, state: VehicleState, now: datetime) -> None:
-    await session.execute(update(tables.Vehicle).where(tables.Vehicle.id == vehicle_id).values(state=state, updated_at=now))
 
 
 def _changed(row: tables.Reservation, plate: str) -> eventlog.Draft:
