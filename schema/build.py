@@ -61,8 +61,6 @@ class NimrodSchema(strawberry.Schema):
         if problems:
             context.pre_execution_errors = problems
             return PreExecutionError(data=None, errors=problems)
-        if context.operation_type not in context.allowed_operations:
-            raise InvalidOperationTypeError(context.operation_type)
         return None
 
     def _admit(self, context: ExecutionContext) -> list[GraphQLError]:
@@ -75,6 +73,8 @@ class NimrodSchema(strawberry.Schema):
             named = context._provided_operation_name
             message = f"There is no operation named {named!r} in the document." if named else "Name the operation to run."
             return [GraphQLError(message, extensions={"code": "OPERATION_RESOLUTION_FAILURE"})]
+        if context.operation_type not in context.allowed_operations:
+            raise InvalidOperationTypeError(context.operation_type)
         return _refusal(access.refusals(operation.requirements, context.context.actor), context.context.actor)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:

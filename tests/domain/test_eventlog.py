@@ -5,6 +5,8 @@ from uuid import uuid4
 from app.database import SessionFactory
 from domain import eventlog
 
+START = eventlog.Position(1, 0, 0)
+
 
 async def test_an_event_is_read_after_the_position_before_it(session_factory: SessionFactory) -> None:
     topic = eventlog.dispatch_topic(uuid4())
@@ -31,3 +33,53 @@ async def test_an_event_behind_an_open_transaction_waits_for_it(session_factory:
         await slow.commit()
         late = await eventlog.read_after(reader, topic, before)
     assert [event.payload["n"] for event in late.events] == [1, 2]
+
+
+async def test_two_slow_transactions_are_read_in_the_order_of_their_numbers(session_factory: SessionFactory) -> None:
+    """The order is that of transactions, whichever commits first: every reader sees the same one."""
+    topic = eventlog.dispatch_topic(uuid4())
+    async with session_factory() as first, session_factory() as second, session_factory() as reader:
+        await eventlog.append(first, topic, "vehicle.changed", {"n": 1})
+        await eventlog.append(second, topic, "vehicle.changed", {"n": 2})
+        await eventlog.append(first, topic, "vehicle.changed", {"n": 3})
+        await second.commit()
+        await first.commit()
+        batch = await eventlog.read_after(reader, topic, START)
+    assert [event.payload["n"] for event in batch.events] == [1, 3, 2]
+    assert [event.position for event in batch.events] == sorted(event.position for event in batch.events)
+
+
+async def test_what_is_rolled_back_was_never_written(session_factory: SessionFactory) -> None:
+    topic = eventlog.dispatch_topic(uuid4())
+    async with session_factory() as session:
+        await eventlog.append(session, topic, "vehicle.changed", {})
+        await session.rollback()
+        assert (await eventlog.read_after(session, topic, START)).events == []
+
+
+async def test_a_batch_has_an_end_and_the_next_one_begins_there(session_factory: SessionFactory) -> None:
+    topic = eventlog.dispatch_topic(uuid4())
+    async with session_factory.begin() as session:
+        await eventlog.append_all(session, [(topic, "vehicle.changed", {"n": n}) for n in range(7)])
+    seen: list[int] = []
+    position = START
+    async with session_factory() as session:
+        while batch := (await eventlog.read_after(session, topic, position, limit=3)).events:
+            seen += [event.payload["n"] for event in batch]
+            position = batch[-1].position
+    assert seen == list(range(7))
+
+
+async def test_raising_the_epoch_settles_what_was_written_and_outdates_positions(session_factory: SessionFactory) -> None:
+    topic = eventlog.dispatch_topic(uuid4())
+    async with session_factory.begin() as session:
+        await eventlog.append(session, topic, "vehicle.changed", {"n": 1})
+        before = await eventlog.current_position(session)
+    async with session_factory.begin() as session:
+        connection = await session.connection()
+        assert await connection.run_sync(eventlog.open_epoch) is None, "the same cluster: nothing to do"
+        assert await connection.run_sync(lambda sync: eventlog.open_epoch(sync, force=True)) == before.epoch + 1
+    async with session_factory() as session:
+        batch = await eventlog.read_after(session, topic, before)
+        assert (batch.epoch, batch.events) == (before.epoch + 1, [])
+        assert await eventlog.current_position(session) > before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 import strawberry
 from graphql import OperationDefinitionNode, parse
@@ -9,7 +11,8 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from domain.actor import Actor
+from domain import ids
+from domain.actor import Actor, Audience
 from schema import access, build
 from tests.schema.contexts import ADMIN, DISPATCHER, RIDER, TECHNICIAN, RecordingContext
 
@@ -141,3 +144,46 @@ def test_requirements_are_those_of_the_selected_root_fields(schema: build.Nimrod
     assert isinstance(operation, OperationDefinitionNode)
     found = access.RootFields(schema).requirements(document, operation)
     assert found == {("customer.viewer", access.RIDERS), ("ops.viewer", access.STAFF)}
+
+
+NODES = [
+    (ids.STAFF, ADMIN, True),
+    (ids.FLEET_VEHICLE, TECHNICIAN, True),
+    (ids.OPS_RESERVATION, DISPATCHER, True),
+    (ids.OPS_RESERVATION, TECHNICIAN, False),
+    (ids.RESERVATION, RIDER, True),
+    (ids.RESERVATION, ADMIN, False),
+    (ids.FLEET_VEHICLE, RIDER, False),
+    (ids.CONVERSATION, None, False),
+    (ids.VEHICLE, None, True),
+    ("unheard_of", RIDER, False),
+]
+
+
+def node_query(prefix: str, who: Actor | None) -> str:
+    return f'{{ node(id: "{ids.encode(prefix, who.account_id if who else UUID(int=1))}") {{ id }} }}'
+
+
+@pytest.mark.parametrize(("prefix", "who", "is_looked_for"), NODES)
+async def test_a_node_of_another_audience_is_not_even_looked_for(
+    schema: build.NimrodSchema, prefix: str, who: Actor | None, is_looked_for: bool
+) -> None:
+    context = RecordingContext(who)
+    result = await schema.execute(node_query(prefix, who), context_value=context)
+    assert context.has_run == is_looked_for
+    if not is_looked_for:
+        assert (result.data, result.errors) == ({"node": None}, None)
+
+
+@pytest.mark.parametrize(
+    ("audience", "prefix", "who"),
+    [
+        (Audience.CUSTOMER, ids.STAFF, ADMIN),
+        (Audience.CUSTOMER, ids.FLEET_VEHICLE, ADMIN),
+        (Audience.OPS, ids.RESERVATION, RIDER),
+    ],
+)
+async def test_a_process_finds_no_node_of_an_audience_that_it_does_not_serve(audience: Audience, prefix: str, who: Actor) -> None:
+    context = RecordingContext(who)
+    result = await build.build((audience,)).execute(node_query(prefix, who), context_value=context)
+    assert (result.data, result.errors, context.has_run) == ({"node": None}, None, False)
