@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -18,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 
-from app import database, demo
+from app import cli, database, demo
 from app.settings import Settings
 from domain.actor import Audience
 from tests.databases import Databases
@@ -81,7 +82,11 @@ class LiveServer:
     database_url: str
     data_dir: Path
     log_path: Path
-    _tokens: dict[str, str] = field(default_factory=dict)
+    is_ready: Callable[[], bool] = field(init=False, repr=False)
+    _tokens: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.is_ready = lambda: self.answers("/health/ready")
 
     @property
     def graphql_url(self) -> str:
@@ -121,13 +126,13 @@ class LiveServer:
         """For `run` and `start`: commands on the same database with the same signing key."""
         return environment(self.data_dir, self.database_url, **extra)
 
-    def wait_until(self, holds: Callable[[], bool], *, seconds: float = READY_SECONDS) -> None:
-        until = time.monotonic() + seconds
-        while not holds():
+    def wait_until_ready(self) -> None:
+        until = time.monotonic() + READY_SECONDS
+        while not self.is_ready():
             if self.process.poll() is not None:
                 pytest.fail(f"nimrod ended with {self.process.returncode}:\n{self.log}")
             if time.monotonic() > until:
-                pytest.fail(f"nimrod was not ready within {seconds:g} s:\n{self.log}")
+                pytest.fail(f"nimrod was not ready within {READY_SECONDS:g} s:\n{self.log}")
             time.sleep(0.05)
 
     def answers(self, path: str) -> bool:
@@ -164,25 +169,31 @@ class Launcher:
     ) -> LiveServer:
         """A ready process: `serve(url)`, `serve(url, "--no-worker")`, `serve(url, command="work")`,
         `serve(url, NIMROD_OFFLINE_TOKEN_DELAY_SECONDS="0.2")`."""
+        server = self.begin(database_url, *arguments, command=command, port=port, **env)
+        server.wait_until_ready()
+        return server
+
+    def begin(
+        self, database_url: str, *arguments: str, command: str = "serve", port: int | None = None, **env: str
+    ) -> LiveServer:
+        """The same without waiting, to start several at a time; call `wait_until_ready` then."""
         port = port or free_port()
         log_path = self.log_dir / f"{command}-{len(self.started)}-{port}.log"
-        workers = _workers(database_url) if command == "work" else 0
-        listening = ("--port", str(port)) if command == "serve" else ()
+        url = f"http://127.0.0.1:{port}" if command == "serve" else ""
+        listening = ("--port", str(port)) if url else ()
+        workers = _newest_worker(database_url)
         with log_path.open("wb") as log:
             process = start(command, *listening, *arguments, env=environment(self.data_dir, database_url, **env), output=log)
-        server = LiveServer(
-            process, f"http://127.0.0.1:{port}" if command == "serve" else "", database_url, self.data_dir, log_path
-        )
+        server = LiveServer(process, url, database_url, self.data_dir, log_path)
+        if not url:
+            server.is_ready = lambda: _newest_worker(database_url) > workers
+        elif "--no-worker" in arguments:
+            server.is_ready = lambda: server.answers("/health")
         self.started.append(server)
-        if command == "work":
-            server.wait_until(lambda: _workers(database_url) > workers)
-        else:
-            path = "/health" if "--no-worker" in arguments else "/health/ready"
-            server.wait_until(lambda: server.answers(path))
         return server
 
 
-def _workers(database_url: str) -> int:
+def _newest_worker(database_url: str) -> int:
     with psycopg.connect(database_url) as connection:
         row = connection.execute("select coalesce(max(id), 0) from procrastinate_workers").fetchone()
     return row[0] if row else 0
@@ -203,10 +214,9 @@ def demo_template(databases: Databases, live_data_dir: Path) -> str:
     """Template of a migrated database with the generated city, its whole fleet and the demo accounts."""
 
     def seed(url: str) -> None:
-        with (live_data_dir / "seed.lock").open("w") as alone:
+        with (live_data_dir / "seed.lock").open("w") as alone, ThreadPoolExecutor(1) as beside_any_loop:
             fcntl.flock(alone, fcntl.LOCK_EX)
-            done = run("seed", env=environment(live_data_dir, url), timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
+            beside_any_loop.submit(cli.seed_city, Settings(data_dir=live_data_dir), url).result()
 
     return databases.template("demo", seed, base=databases.template("empty", database.migrate))
 

@@ -11,7 +11,9 @@ import threading
 import psycopg
 import pytest
 from graphql import build_schema, parse, validate
+from typer.testing import CliRunner, Result
 
+from app.cli import cli
 from app.terminal import documents
 from app.terminal.chat import Turn, apply
 from schema import build
@@ -21,9 +23,13 @@ from tests.live import Launcher, LiveServer
 BOOK = "Book a bike from Central Station to the Museum"
 
 
-def ask(server: LiveServer, *arguments: str, token: str | None = None) -> subprocess.CompletedProcess[str]:
-    env = server.environment(NIMROD_TOKEN=token or server.rider_token, COLUMNS="120")
-    return live.run("ask", "--url", server.graphql_url, *arguments, env=env)
+def ask(server: LiveServer, *arguments: str, token: str | None = None) -> Result:
+    """The command inside this process, against the live server."""
+    return invoke(*arguments, url=server.graphql_url, NIMROD_TOKEN=token or server.rider_token)
+
+
+def invoke(*arguments: str, url: str, **env: str) -> Result:
+    return CliRunner().invoke(cli, ["ask", "--url", url, *arguments], env=env)
 
 
 def reservations(server: LiveServer) -> dict[str, str]:
@@ -47,7 +53,8 @@ def test_every_document_fits_the_schema() -> None:
 
 
 def test_a_yes_makes_a_reservation(live_server: LiveServer) -> None:
-    done = ask(live_server, BOOK, "--yes")
+    env = live_server.environment(NIMROD_TOKEN=live_server.rider_token)
+    done = live.run("ask", BOOK, "--yes", "--url", live_server.graphql_url, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "find_vehicles" in done.stdout
     for shown in ("Battery", "Pick-up", "Walk", "Destination", "Distance", "Time", "Price", "CONFIRMED"):
@@ -58,7 +65,7 @@ def test_a_yes_makes_a_reservation(live_server: LiveServer) -> None:
 def test_a_no_reserves_nothing(live_server: LiveServer) -> None:
     before = reservations(live_server)
     done = ask(live_server, "Book a scooter from the University to the Museum", "--no")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "Declined: nothing was done." in done.stderr
     assert plate_in(done.stdout) not in before
     assert plate_in(done.stdout) not in reservations(live_server)
@@ -66,7 +73,7 @@ def test_a_no_reserves_nothing(live_server: LiveServer) -> None:
 
 def test_without_a_decision_nothing_is_done_and_that_is_said(live_server: LiveServer) -> None:
     done = ask(live_server, "Book a scooter from the Airport to the Museum")
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert "--yes or --no" in done.stderr
 
 
@@ -85,7 +92,7 @@ def test_a_person_answers_what_the_agent_asks_back(live_server: LiveServer) -> N
 
 def test_an_agent_that_asks_back_a_script_ends_it_with_3(live_server: LiveServer) -> None:
     done = ask(live_server, "Book a bike", "--yes")
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert "?" in done.stdout
     assert "asks back" in done.stderr
 
@@ -101,19 +108,19 @@ def test_an_agent_that_asks_back_a_script_ends_it_with_3(live_server: LiveServer
 )
 def test_a_question_is_answered(live_server: LiveServer, question: str) -> None:
     done = ask(live_server, question)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.stdout + done.stderr
     assert done.stdout.strip()
 
 
 def test_a_position_stands_for_here(live_server: LiveServer) -> None:
     done = ask(live_server, "Find a bike near me", "--near", "52.97,10.10")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert ask(live_server, "Find a bike near me", "--near", "somewhere").returncode == 2
+    assert done.exit_code == 0, done.stdout + done.stderr
+    assert ask(live_server, "Find a bike near me", "--near", "somewhere").exit_code == 2
 
 
 def test_an_impossible_request_says_why(live_server: LiveServer) -> None:
     done = ask(live_server, "Book a bike from Atlantis to the Museum", "--yes")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "Atlantis" in done.stdout
     assert "Nothing was reserved" in done.stderr
 
@@ -122,43 +129,41 @@ def test_an_own_reservation_is_cancelled(live_server: LiveServer) -> None:
     token = live_server.rider2_token
     made = ask(live_server, BOOK, "--yes", token=token)
     gone = ask(live_server, "Cancel my reservation", "--yes", token=token)
-    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert gone.exit_code == 0, gone.stdout + gone.stderr
     assert reservations(live_server)[plate_in(made.stdout)] == "cancelled"
 
 
 def test_the_demo_rider_signs_in_by_itself(live_server: LiveServer) -> None:
-    env = live_server.environment()
-    assert live.run("ask", "--url", live_server.url, "help", env=env).returncode == 0
+    done = invoke("help", url=live_server.url)
+    assert done.exit_code == 0, done.stderr
 
 
 def test_faults_are_one_clear_line(live_server: LiveServer) -> None:
-    nobody = f"http://127.0.0.1:{live.free_port()}/graphql"
-    cases = {
-        ("--url", nobody): "No server answers",
-        ("--url", f"{live_server.url}/nowhere"): "There is no GraphQL over WebSocket",
-        ("--url", "nonsense://x"): "is not an address",
-        ("--url", live_server.url, "--metro", "Atlantis"): "There is no such metro",
-    }
-    for arguments, sentence in cases.items():
-        done = live.run("ask", "help", *arguments, env=live_server.environment())
-        assert done.returncode == 1
+    rider = {"NIMROD_TOKEN": live_server.rider_token}
+    cases = [
+        (invoke("help", url=f"http://127.0.0.1:{live.free_port()}/graphql"), "No server answers"),
+        (invoke("help", url=f"{live_server.url}/nowhere"), "There is no GraphQL over WebSocket"),
+        (invoke("help", url="nonsense://x"), "is not an address"),
+        (invoke("help", "--metro", "Atlantis", url=live_server.url, **rider), "There is no such metro"),
+        (ask(live_server, "help", token="nonsense"), "The access token is not valid"),
+        (ask(live_server, "help", token=live_server.dispatcher_token), "FORBIDDEN"),
+    ]
+    for done, sentence in cases:
+        assert done.exit_code == 1
         (line,) = done.stderr.strip().splitlines()
         assert sentence in line
-    for wrong in ("nonsense", live_server.dispatcher_token):
-        done = ask(live_server, "help", token=wrong)
-        assert done.returncode == 1
-        assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_the_next_server_is_tried_when_one_is_away(live_server: LiveServer) -> None:
     urls = f"http://127.0.0.1:{live.free_port()}/graphql,{live_server.graphql_url}"
-    done = live.run("ask", "--url", urls, "help", env=live_server.environment(NIMROD_TOKEN=live_server.rider_token))
-    assert done.returncode == 0, done.stderr
+    done = invoke("help", url=urls, NIMROD_TOKEN=live_server.rider_token)
+    assert done.exit_code == 0, done.stderr
 
 
 def test_an_answer_survives_the_death_of_the_server_that_streams_it(demo_database: str, serve: Launcher) -> None:
-    serve(demo_database, command="work", NIMROD_OFFLINE_TOKEN_DELAY_SECONDS="0.1")
-    first, second = serve(demo_database, "--no-worker"), serve(demo_database, "--no-worker")
+    second = serve.begin(demo_database, NIMROD_OFFLINE_TOKEN_DELAY_SECONDS="0.03")
+    first = serve(demo_database, "--no-worker")
+    second.wait_until_ready()
     env = first.environment(COLUMNS="120")
     asking = live.start("ask", BOOK, "--yes", "--url", f"{first.graphql_url},{second.graphql_url}", env=env)
     assert asking.stdout is not None

@@ -43,12 +43,11 @@ def test_a_token_opens_the_api(live_server: LiveServer) -> None:
     assert viewer(live_server, "ops", staff.stdout.strip()) == "dispatcher@nimrod.example"
 
 
-def test_a_token_for_nobody_is_refused(live_server: LiveServer, database_url: str, tmp_path: Path) -> None:
-    for arguments in (("nobody@nimrod.example",), ("rider@nimrod.example", "--ops")):
-        done = live.run("token", "--email", *arguments, env=live_server.environment())
-        assert done.returncode == 1
-        assert done.stdout == ""
-        assert arguments[0] in done.stderr
+def test_a_token_for_nobody_is_refused(live_server: LiveServer) -> None:
+    done = live.run("token", "--email", "rider@nimrod.example", "--ops", env=live_server.environment())
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.strip() == "There is no member of staff with the email rider@nimrod.example."
 
 
 def test_a_token_needs_a_database_with_tables(databases: Databases, tmp_path: Path) -> None:
