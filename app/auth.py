@@ -10,7 +10,7 @@ from uuid import UUID
 
 import jwt
 
-from domain import ids, ports
+from domain import errors, ids, ports
 from domain.actor import Actor, Audience, Role
 
 ISSUER = "nimrod"
@@ -77,7 +77,7 @@ class AccessTokens:
                 session_id=UUID(claims["sid"]),
                 metro_ids=None if metros is None else frozenset(ids.decode(one, ids.METRO) for one in metros),
             )
-        except (jwt.InvalidTokenError, KeyError, ValueError) as error:
+        except (jwt.InvalidTokenError, errors.DomainError, KeyError, ValueError) as error:
             raise InvalidToken("The access token is not valid. Sign in again.") from error
         return who, float(claims["exp"])
 

@@ -49,6 +49,12 @@ class TextAdapter(ASGIWebSocketAdapter):
 class Handler(BaseGraphQLTransportWSHandler[Ctx, None]):
     _expiry: asyncio.TimerHandle | None = None
 
+    async def handle_message(self, message: Any) -> None:
+        if fault := _fault_of(message):
+            await self.handle_invalid_message(fault)
+        else:
+            await super().handle_message(message)
+
     async def handle_connection_init(self, message: Any) -> None:
         if message.get("payload", {}) is None:
             # The protocol allows null for "nothing to say"; the library takes it for malformed.
@@ -86,6 +92,21 @@ class Handler(BaseGraphQLTransportWSHandler[Ctx, None]):
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:  # noqa: ARG004
         """None: a document that cannot be read is the trouble of its operation, not of its neighbours."""
         return None
+
+
+def _fault_of(message: Any) -> str | None:
+    """What makes it no message of the protocol; the library takes the shape of what is there on trust."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return "A message is an object with a type"
+    if message["type"] in ("subscribe", "complete") and not (isinstance(message.get("id"), str) and message["id"]):
+        return "An operation is named by an id, a text of its own"
+    if message["type"] == "subscribe":
+        payload = message.get("payload")
+        if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+            return "The payload of subscribe has the text of a document as query"
+        if not isinstance(payload.get("variables"), dict | None) or not isinstance(payload.get("operationName"), str | None):
+            return "variables is an object, operationName a text"
+    return None
 
 
 class SocketEndpoint(GraphQL[Ctx, None]):

@@ -44,6 +44,22 @@ async def find_pending_proposal(ctx: Ctx, conversation_id: UUID) -> proposals.Pr
         return await proposals.find_pending_proposal(session, conversation_id, now=ctx.runtime.clock.now())
 
 
+async def find_message(ctx: Ctx, message_id: UUID) -> chat.Message | None:
+    async with ctx.runtime.reading() as session:
+        try:
+            return await chat.get_message(session, ctx.who, message_id)
+        except errors.NotFound:
+            return None
+
+
+async def find_proposal(ctx: Ctx, proposal_id: UUID) -> proposals.Proposal | None:
+    async with ctx.runtime.reading() as session:
+        try:
+            return await proposals.get_proposal(session, ctx.who, proposal_id)
+        except errors.NotFound:
+            return None
+
+
 async def send_message(
     ctx: Ctx, *, conversation_id: str, text: str, position: LatLng | None, client_message_id: str
 ) -> chat.SentMessage:
@@ -81,7 +97,7 @@ async def decide_proposal(
 
 async def follow_chat(ctx: Ctx, *, conversation_id: str, after: str | None) -> AsyncGenerator[eventlog.Event | Resync, None]:
     """The events of a conversation of the rider's own."""
-    position = ctx.runtime.cursors.position(after) if after else None
+    position = None if after is None else ctx.runtime.cursors.position(after)
     wanted = ids.decode(conversation_id, ids.CONVERSATION, path="conversationId")
     async with ctx.runtime.reading() as session:
         conversation = await chat.get_conversation(session, ctx.who, wanted)

@@ -10,7 +10,7 @@ from resolvers.streams import Resync
 
 
 async def follow_dispatch(ctx: Ctx, *, metro_id: str, after: str | None) -> AsyncGenerator[eventlog.Event | Resync, None]:
-    position = ctx.runtime.cursors.position(after) if after else None
+    position = None if after is None else ctx.runtime.cursors.position(after)
     wanted = ids.decode(metro_id, ids.METRO, path="metroId")
     ctx.who.require_metro(wanted)
     async with ctx.runtime.reading() as session:

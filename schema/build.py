@@ -7,7 +7,6 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.exceptions import MissingQueryError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -52,8 +51,6 @@ class NimrodSchema(strawberry.Schema):
         self.documents = Documents(self._schema, access.RootFields(self), allowed, introspection=introspection)
 
     async def _prepare_operation_async(self, context: ExecutionContext, extensions_runner: Any) -> PreExecutionError | None:  # noqa: ARG002
-        if not context.query:
-            raise MissingQueryError
         try:
             problems = self._admit(context)
         except GraphQLError as error:
