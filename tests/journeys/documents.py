@@ -39,5 +39,5 @@ CHAT_EVENTS = """subscription($id: ID!, $after: String) { customerChatEvents(con
 } }"""
 DISPATCH_UPDATES = """subscription($id: ID!, $after: String) { opsDispatchUpdates(metroId: $id, after: $after) {
   __typename ... on StreamEvent { cursor } ... on TimedEvent { at }
-  ... on ReservationChanged { reservationId customerId vehicleId plate state startsAt }
+  ... on ReservationChanged { reservationId customerId vehicleId plate state: reservationState startsAt }
   ... on VehicleChanged { vehicleId plate } } }"""
