@@ -26,6 +26,7 @@ from app.http import HttpEndpoint
 from app.settings import Namespaces, Settings
 from app.sockets import SocketEndpoint
 from app.web import assets, page
+from domain import ports
 from domain.actor import Audience
 from resolvers.context import MetroLoader, Runtime
 from resolvers.cursors import CursorCodec
@@ -50,7 +51,7 @@ def redis_of(settings: Settings) -> str | None:
 
 
 def build_runtime(
-    settings: Settings, sessions: database.SessionFactory, tokens: AccessTokens, feed: Feed, clock: SystemClock
+    settings: Settings, sessions: database.SessionFactory, tokens: AccessTokens, feed: Feed, clock: ports.Clock
 ) -> Runtime:
     return Runtime(
         sessions=sessions,

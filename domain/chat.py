@@ -152,6 +152,19 @@ class Message:
     created_at: datetime
 
 
+async def get_message(session: AsyncSession, who: Actor, message_id: UUID) -> Message:
+    """Of one of the rider's own conversations."""
+    statement = (
+        select(*(getattr(tables.Message, name) for name in Message.__slots__))
+        .join(tables.Conversation, tables.Conversation.id == tables.Message.conversation_id)
+        .where(tables.Message.id == message_id, tables.Conversation.customer_id == who.account_id)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        raise errors.NotFound("There is no such message.")
+    return Message(*row)
+
+
 async def list_messages(session: AsyncSession, conversation_id: UUID, *, before: UUID | None = None, limit: int) -> list[Message]:
     """Latest first, for keyset paging."""
     messages = tables.Message

@@ -130,6 +130,14 @@ async def get_vehicle(session: AsyncSession, ref: VehicleRef, *, lock: bool = Fa
     return _of(row)
 
 
+async def get_station(session: AsyncSession, station_id: UUID) -> Station:
+    query = select(*(_STATIONS.c[name] for name in _OF_STATION)).where(_STATIONS.c.id == station_id)
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise errors.NotFound("There is no such station.")
+    return Station(*row)
+
+
 async def list_vehicles_in_box(
     session: AsyncSession,
     box: Box,

@@ -110,6 +110,19 @@ async def find_pending_proposal(session: AsyncSession, conversation_id: UUID, *,
     return None if row is None else Proposal(*row)
 
 
+async def get_proposal(session: AsyncSession, who: Actor, proposal_id: UUID) -> Proposal:
+    """Of one of the rider's own conversations."""
+    statement = (
+        select(*_COLUMNS)
+        .join(tables.Conversation, tables.Conversation.id == tables.Proposal.conversation_id)
+        .where(tables.Proposal.id == proposal_id, tables.Conversation.customer_id == who.account_id)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        raise errors.NotFound("There is no such proposal.")
+    return Proposal(*row)
+
+
 async def decide_proposal(
     session: AsyncSession, who: Actor, *, proposal_id: UUID, digest: str, decision: Decision, now: datetime
 ) -> Decided:

@@ -94,6 +94,14 @@ async def find_vehicle(ctx: Ctx, ref: fleet.VehicleRef) -> fleet.Vehicle | None:
     return vehicle
 
 
+async def find_station(ctx: Ctx, station_id: UUID) -> fleet.Station | None:
+    async with ctx.runtime.reading() as session:
+        try:
+            return await fleet.get_station(session, station_id)
+        except errors.NotFound:
+            return None
+
+
 async def report_vehicle(ctx: Ctx, ref: fleet.VehicleRef, report: fleet.Report) -> fleet.Vehicle:
     async with ctx.runtime.transaction() as session:
         vehicle_id = await fleet.report_vehicle(session, ctx.who, ref, report, now=ctx.runtime.clock.now())

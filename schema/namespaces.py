@@ -22,9 +22,11 @@ from schema.ops.accounts import StaffMutations, StaffQueries
 from schema.ops.fleet import DispatchSubscriptions, FleetMutations, FleetQueries
 from schema.ops.reservations import OpsReservationMutations, OpsReservationQueries
 from schema.types.accounts import Customer, StaffMember
+from schema.types.chat import Message
 from schema.types.metros import Metro, Place
+from schema.types.proposals import Proposal
 from schema.types.reservations import OpsReservation, Reservation
-from schema.types.vehicles import FleetVehicle, Vehicle
+from schema.types.vehicles import FleetVehicle, Station, Vehicle
 
 CUSTOMER = "What riders ask and do."
 OPS = "What staff ask and do."
@@ -96,11 +98,30 @@ async def _staff(info: strawberry.Info, id: UUID) -> Node | None:
     return StaffMember.of(await accounts.get_staff_member(info.context)) if info.context.who.account_id == id else None
 
 
-_SHARED: dict[str, Finder] = {ids.METRO: _metro, ids.PLACE: _place, ids.VEHICLE: _vehicle}
+async def _station(info: strawberry.Info, id: UUID) -> Node | None:
+    return _of(await fleet_resolvers.find_station(info.context, id), Station.of)
+
+
+async def _message(info: strawberry.Info, id: UUID) -> Node | None:
+    return _of(await chat.find_message(info.context, id), Message.of)
+
+
+async def _proposal(info: strawberry.Info, id: UUID) -> Node | None:
+    return _of(await chat.find_proposal(info.context, id), Proposal.of)
+
+
+_SHARED: dict[str, Finder] = {
+    ids.METRO: _metro,
+    ids.PLACE: _place,
+    ids.STATION: _station,
+    ids.VEHICLE: _vehicle,
+}
 _FINDERS: dict[Audience, dict[str, Finder]] = {
     Audience.CUSTOMER: {
         ids.RESERVATION: _reservation,
         ids.CONVERSATION: _conversation,
+        ids.MESSAGE: _message,
+        ids.PROPOSAL: _proposal,
         ids.CUSTOMER: _customer,
     },
     Audience.OPS: {

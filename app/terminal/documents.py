@@ -68,8 +68,8 @@ subscription($metroId: ID!, $after: String) {
     __typename
     ... on StreamEvent { cursor }
     ... on TimedEvent { at }
-    ... on ReservationChanged { reservationId customerId vehicleId vehicleType plate reservationState: state startsAt endsAt }
-    ... on VehicleChanged { vehicleId vehicleType plate vehicleState: state batteryPercent odometerMeters position { lat lon } }
+    ... on ReservationChanged { reservationId customerId vehicleId vehicleType plate reservationState startsAt endsAt }
+    ... on VehicleChanged { vehicleId vehicleType plate vehicleState batteryPercent odometerMeters position { lat lon } }
     ... on ResyncRequired { reason }
   }
 }

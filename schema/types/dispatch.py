@@ -25,7 +25,7 @@ class ReservationChanged(TimedEvent):
     vehicle_id: strawberry.ID = field(description="The vehicle, by its permanent id.")
     vehicle_type: VehicleType = field(description="What it is.")
     plate: str = field(description="What is written on it.")
-    state: ReservationState = field(description="Where the reservation stands now.")
+    reservation_state: ReservationState = field(description="Where the reservation stands now.")
     starts_at: datetime = field(description="When the vehicle is to be taken.")
     ends_at: datetime | None = field(description="When a car or van is due back.")
 
@@ -35,7 +35,7 @@ class VehicleChanged(TimedEvent):
     vehicle_id: strawberry.ID = field(description="The vehicle, by its permanent id.")
     vehicle_type: VehicleType = field(description="What it is.")
     plate: str = field(description="What is written on it.")
-    state: VehicleState = field(description="What it is doing now.")
+    vehicle_state: VehicleState = field(description="What it is doing now.")
     battery_percent: int = field(description="Charge, 0 to 100.")
     odometer_meters: int = field(description="Distance it has gone in its life, modulo 2^31.")
     position: LatLng = field(description="Where it is.")
@@ -57,7 +57,7 @@ def _reservation_changed(ctx: Ctx, event: eventlog.Event) -> ReservationChanged:
         vehicle_id=strawberry.ID(ids.encode(ids.FLEET_VEHICLE, UUID(payload["vehicleId"]))),
         vehicle_type=values.VehicleType(payload["vehicleType"]),
         plate=payload["plate"],
-        state=values.ReservationState(payload["state"]),
+        reservation_state=values.ReservationState(payload["state"]),
         starts_at=datetime.fromisoformat(payload["startsAt"]),
         ends_at=datetime.fromisoformat(payload["endsAt"]) if payload["endsAt"] else None,
     )
@@ -71,7 +71,7 @@ def _vehicle_changed(ctx: Ctx, event: eventlog.Event) -> VehicleChanged:
         vehicle_id=strawberry.ID(ids.encode(ids.FLEET_VEHICLE, UUID(payload["vehicleId"]))),
         vehicle_type=values.VehicleType(payload["vehicleType"]),
         plate=payload["plate"],
-        state=values.VehicleState(payload["state"]),
+        vehicle_state=values.VehicleState(payload["state"]),
         battery_percent=payload["batteryPercent"],
         odometer_meters=payload["odometerMeters"] & 0x7FFFFFFF,
         position=LatLng(lat=payload["lat"], lon=payload["lon"]),
