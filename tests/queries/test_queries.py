@@ -73,8 +73,15 @@ async def scene(session_factory: database.SessionFactory, clock: FixedClock) -> 
     return made
 
 
-_RESERVE = """mutation($id: ID!) { customer {
-  reserveVehicle(input: {vehicleId: $id, idempotencyKey: "scene", expectedMinutes: 10}) { ... on ReserveVehicleSuccess { reservation { id } } } } }"""
+_RESERVE = """
+mutation($id: ID!) {
+  customer {
+    reserveVehicle(input: { vehicleId: $id, idempotencyKey: "scene", expectedMinutes: 10 }) {
+      ... on ReserveVehicleSuccess { reservation { id } }
+    }
+  }
+}
+"""
 
 
 async def _run(scene: Scene, name: str, text: str, variables: dict[str, Any]) -> dict[str, Any]:
