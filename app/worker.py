@@ -25,6 +25,8 @@ from domain import idempotency, jobs, ports, reservations, turns
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
+#: new jobs are rung for; one that waited behind another of its conversation is only found by looking
+POLL_SECONDS = 0.5
 STALLED_SECONDS = 10.0
 STALLED_SWEEP_SECONDS = 2.0
 RESERVATION_SWEEP_SECONDS = 2.0
@@ -109,7 +111,7 @@ class Worker:
                 concurrency=CONCURRENCY,
                 install_signal_handlers=False,
                 delete_jobs="successful",
-                fetch_job_polling_interval=2.0,
+                fetch_job_polling_interval=POLL_SECONDS,
                 shutdown_graceful_timeout=GRACE_SECONDS,
                 update_heartbeat_interval=HEARTBEAT_SECONDS,
                 stalled_worker_timeout=STALLED_SECONDS,
