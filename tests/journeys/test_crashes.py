@@ -46,8 +46,9 @@ def _shown(events: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
 async def test_another_worker_finishes_the_turn_of_one_that_was_killed(
     demo_database: str, serve: Launcher, moment: str, record_property: Callable[[str, object], None]
 ) -> None:
-    server = serve(demo_database, "--no-worker")
+    server = serve.begin(demo_database, "--no-worker")
     doomed = serve(demo_database, command="work", **SLOWLY)
+    server.wait_until_ready()
     async with riders.chatting(server) as chat:
         sent = await chat.say(riders.BIKE_TO_MUSEUM)
         await chat.stream.until(moment)
@@ -83,9 +84,10 @@ async def _refuse_the_proposal_of_the_lost_attempt(chat: Chat) -> None:
 
 
 async def test_a_stream_goes_on_at_a_second_process_when_the_first_is_killed(demo_database: str, serve: Launcher) -> None:
-    first = serve(demo_database, "--no-worker")
-    second = serve(demo_database, "--no-worker")
+    first, second = (serve.begin(demo_database, "--no-worker") for _ in range(2))
     worker = serve(demo_database, command="work", **SLOWLY)
+    for server in (first, second):
+        server.wait_until_ready()
     async with riders.chatting(first) as chat:
         await chat.say(riders.BIKE_TO_MUSEUM)
         await chat.stream.until("TextDelta")
@@ -107,7 +109,9 @@ async def _drain(stream: Stream) -> None:
 
 
 async def test_a_client_that_reconnects_after_every_event_misses_and_repeats_nothing(demo_database: str, serve: Launcher) -> None:
-    servers = [serve(demo_database, "--no-worker"), serve(demo_database, NIMROD_OFFLINE_TOKEN_DELAY_SECONDS="0.02")]
+    servers = [serve.begin(demo_database, "--no-worker"), serve.begin(demo_database, NIMROD_OFFLINE_TOKEN_DELAY_SECONDS="0.02")]
+    for each in servers:
+        each.wait_until_ready()
     async with riders.chatting(servers[0]) as chat:
         await chat.say(riders.BIKE_TO_MUSEUM)
         seen = [await chat.stream.next()]

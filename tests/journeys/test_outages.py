@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys import clients, documents, riders
+from tests.journeys import clients, documents, riders, waiting
 from tests.journeys.clients import Api
 from tests.journeys.gate import Gate
 from tests.live import Launcher, LiveServer
@@ -30,15 +30,6 @@ def gate(demo_database: str) -> Iterator[Gate]:
     gate = Gate(demo_database).open()
     yield gate
     gate.close()
-
-
-async def _until(holds: Callable[[], Any], seconds: float = RECOVERY_SECONDS) -> float:
-    """Seconds until the awaitable's answer is true."""
-    started = time.monotonic()
-    while not await holds():
-        assert time.monotonic() - started < seconds, "not within the limit"
-        await asyncio.sleep(0.05)
-    return time.monotonic() - started
 
 
 async def _readiness(server: LiveServer, api: Api) -> tuple[int, dict[str, Any]]:
@@ -96,7 +87,7 @@ async def test_an_outage_is_told_at_once_and_over_by_itself(
         getattr(gate, way)()
         await _is_told(server, api, vehicle["id"])
         gate.reopen()
-        seconds = await _until(lambda: _is_ready(server, api))
+        seconds = await waiting.until(lambda: _is_ready(server, api), RECOVERY_SECONDS)
         record_property("recovery_seconds", seconds)
         print(f"ready {seconds:.1f} s after the database was back ({way})")  # noqa: T201 - shown with -s
         assert riders.rows(demo_database, "select count(*) from reservations") == [(0,)], "nothing was half-written"

@@ -1,0 +1,150 @@
+"""The worker: what it sweeps, whom it takes over from, and how it outlives a database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import select
+
+from app import database
+from app.gateways.clock import SystemClock
+from app.settings import Settings
+from app.worker import STALLED_SECONDS, Worker
+from domain import chat, ids, metros, tables
+from domain.actor import Actor, Audience, Role
+from tests.journeys import documents, riders, waiting
+from tests.journeys.clients import Api
+from tests.journeys.gate import Gate
+from tests.live import LiveServer
+
+JOBS = "select count(*) from procrastinate_jobs where status in ('todo', 'doing')"
+
+
+@asynccontextmanager
+async def working(url: str, data_dir: Path) -> AsyncIterator[asyncio.Task[None]]:
+    """A worker in this process."""
+    settings = Settings(data_dir=data_dir, database_timeout_seconds=1)
+    async with database.opened(settings, url) as sessions:
+        task = asyncio.create_task(Worker(settings, url, sessions, SystemClock()).run())
+        yield task
+        assert not task.done(), "a worker does not end by itself"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def waiting_turn(demo_sessions: database.SessionFactory) -> UUID:
+    """A rider said hello, and the job that answers waits in `demo_database`."""
+    now = datetime.now(UTC)
+    async with demo_sessions.begin() as session:
+        customer_id = (await session.execute(select(tables.Customer.id).limit(1))).scalar_one()
+        who = Actor(Audience.CUSTOMER, customer_id, Role.RIDER, uuid4(), None)
+        metro = await metros.get_default_metro(session)
+        conversation_id = await chat.start_conversation(session, who, metro.id, now=now)
+        sent = await chat.send_message(
+            session, who, conversation_id=conversation_id, text="hello", position=None, client_message_id="1", now=now
+        )
+    return sent.turn_id
+
+
+def _execute(url: str, statement: str, *given: object) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(statement.encode(), given)
+
+
+async def test_a_hold_that_nobody_unlocks_lapses_and_frees_the_vehicle(live_server: LiveServer) -> None:
+    api = Api(live_server.graphql_url, live_server.rider2_token)
+    bike = (await riders.free_vehicles(api, "BICYCLE"))[-2]
+    made = (await riders.reserve(api, bike["id"]))["reservation"]
+    reservation_id = ids.decode(made["id"], ids.RESERVATION)
+    _execute(live_server.database_url, "update reservations set lapses_at = now() - interval '1 s' where id = %s", reservation_id)
+    state = "select r.state, v.state from reservations r join vehicles v on v.id = r.vehicle_id where r.id = %(id)s"
+    await waiting.until(lambda: riders.rows(live_server.database_url, state, id=reservation_id) == [("expired", "available")])
+    again = await riders.reserve(api, bike["id"])
+    assert again["__typename"] == "ReserveVehicleSuccess"
+
+
+async def test_a_job_of_a_worker_that_is_gone_is_taken_over(demo_database: str, live_data_dir: Path, waiting_turn: UUID) -> None:
+    """As a killed worker leaves it: `doing`, with a heartbeat that stopped."""
+    _execute(
+        demo_database,
+        "with w as (insert into procrastinate_workers (last_heartbeat) values (now() - make_interval(secs => %s)) returning id)"
+        " update procrastinate_jobs set status = 'doing', worker_id = (select id from w)",
+        STALLED_SECONDS + 1,
+    )
+    async with working(demo_database, live_data_dir):
+        await waiting.until(lambda: _state(demo_database, waiting_turn) == "done")
+        await waiting.until(lambda: riders.rows(demo_database, JOBS) == [(0,)])
+
+
+async def test_a_worker_waits_for_a_database_that_is_not_there_yet(
+    demo_database: str, live_data_dir: Path, waiting_turn: UUID
+) -> None:
+    gate = Gate(demo_database).open()
+    try:
+        gate.shut()
+        async with working(gate.url, live_data_dir) as task:
+            await asyncio.sleep(1)
+            assert not task.done()
+            gate.reopen()
+            await waiting.until(lambda: _state(demo_database, waiting_turn) == "done", 20)
+    finally:
+        gate.close()
+
+
+async def test_a_job_whose_end_was_not_heard_is_begun_again(demo_database: str, live_data_dir: Path, waiting_turn: UUID) -> None:
+    """The turn is answered, but the row of its job still says `doing`, under a worker that lives."""
+    _execute(
+        demo_database,
+        "create function deaf() returns trigger language plpgsql as $$ begin raise exception 'not heard'; end $$",
+    )
+    _execute(demo_database, "create trigger deaf before delete on procrastinate_jobs for each row execute function deaf()")
+    async with working(demo_database, live_data_dir):
+        await waiting.until(lambda: _state(demo_database, waiting_turn) == "done")
+        assert riders.rows(demo_database, JOBS) == [(1,)]
+        _execute(demo_database, "drop trigger deaf on procrastinate_jobs")
+        await waiting.until(lambda: riders.rows(demo_database, JOBS) == [(0,)])
+    attempts = riders.rows(demo_database, "select attempt from turns where id = %(id)s", id=waiting_turn)
+    assert attempts == [(1,)], "a finished turn is not answered twice"
+
+
+async def test_turns_of_one_conversation_are_answered_one_after_another(live_server: LiveServer) -> None:
+    async with riders.chatting(live_server) as talk:
+        turns = [(await talk.say("hello"))["turnId"] for _ in range(4)]
+        finished = [(await talk.stream.until("TurnFinished"))["turnId"] for _ in turns]
+        assert finished == turns
+        open_turns: set[str] = set()
+        for event in talk.stream.seen:
+            if event["__typename"] == "TurnStarted":
+                open_turns.add(event["turnId"])
+            if event["__typename"] == "TurnFinished":
+                open_turns.remove(event["turnId"])
+            assert len(open_turns) <= 1
+
+
+async def test_a_sixth_waiting_message_is_refused(live_server: LiveServer) -> None:
+    async with riders.chatting(live_server) as talk:
+        statement = "update turns set state = 'running' where conversation_id = %s"
+        for _ in range(5):
+            await talk.say("hello")
+            await talk.stream.until("TurnFinished")
+        _execute(live_server.database_url, statement, ids.decode(talk.conversation_id, ids.CONVERSATION))
+        given = {"conversationId": talk.conversation_id, "text": "hello", "clientMessageId": "one too many"}
+        refused = await talk.api.run(documents.SEND_MESSAGE, input=given)
+        assert refused["__typename"] == "TurnInProgressError"
+        _execute(
+            live_server.database_url,
+            "update turns set state = 'done' where conversation_id = %s",
+            ids.decode(talk.conversation_id, ids.CONVERSATION),
+        )
+
+
+def _state(url: str, turn_id: UUID) -> str:
+    return str(riders.rows(url, "select state from turns where id = %(id)s", id=turn_id)[0][0])

@@ -1,0 +1,23 @@
+"""Waiting: for what another process brings about, with a limit."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+LOOK_SECONDS = 0.05
+
+
+async def until(holds: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 15) -> float:
+    """Seconds until it held. Raises TimeoutError."""
+    started = time.monotonic()
+    async with asyncio.timeout(seconds):
+        while not await _answer(holds):  # noqa: ASYNC110 -- nobody tells us: it happens in another process
+            await asyncio.sleep(LOOK_SECONDS)
+    return time.monotonic() - started
+
+
+async def _answer(holds: Callable[[], bool] | Callable[[], Awaitable[bool]]) -> bool:
+    found = holds()
+    return found if isinstance(found, bool) else await found
