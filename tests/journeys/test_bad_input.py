@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -15,6 +15,8 @@ from tests.journeys.clients import Api
 from tests.live import LiveServer
 
 NUL = "\x00"
+#: of nothing that there is
+NOTHING = UUID("01890000-0000-7000-8000-000000000000")
 
 
 @pytest.fixture
@@ -83,8 +85,8 @@ async def test_several_faults_of_a_window_travel_together(rider: Api) -> None:
     ("given", "type_name"),
     [
         ("vehicle_00000000000000000000000000", "NotFoundError"),
-        (ids.encode(ids.VEHICLE, uuid4()), "NotFoundError"),
-        (ids.encode(ids.RESERVATION, uuid4()), "InvalidInputError|NotFoundError"),
+        (ids.encode(ids.VEHICLE, NOTHING), "NotFoundError"),
+        (ids.encode(ids.RESERVATION, NOTHING), "InvalidInputError|NotFoundError"),
         ("vehicle_zzzzzzzzzzzzzzzzzzzzzzzzzz", "InvalidInputError|NotFoundError"),
         ("garbage", "InvalidInputError|NotFoundError"),
         ("", "InvalidInputError|NotFoundError"),
@@ -176,8 +178,8 @@ HOSTILE = [
     (documents.SIGN_IN, {"email": "a@" + "b" * 5000, "password": "x" * 5000}),
     (documents.RESERVE, {"vehicleId": "garbage", "idempotencyKey": f"a{NUL}b"}),
     (documents.RESERVE, {"vehicleId": "garbage", "idempotencyKey": ""}),
-    (documents.CANCEL, {"reservationId": ids.encode(ids.RESERVATION, uuid4()), "idempotencyKey": f"a{NUL}b"}),
-    (documents.CANCEL, {"reservationId": ids.encode(ids.RESERVATION, uuid4()), "idempotencyKey": "k" * 101}),
+    (documents.CANCEL, {"reservationId": ids.encode(ids.RESERVATION, NOTHING), "idempotencyKey": f"a{NUL}b"}),
+    (documents.CANCEL, {"reservationId": ids.encode(ids.RESERVATION, NOTHING), "idempotencyKey": "k" * 101}),
 ]
 
 

@@ -98,16 +98,19 @@ async def test_an_outage_is_told_at_once_and_over_by_itself(
 
 async def _is_told(server: LiveServer, api: Api, vehicle_id: str) -> None:
     """Requests are refused with a code within seconds, readiness names the part, and the process stays alive."""
-    for document, given in (
+    asked: list[tuple[str, dict[str, Any]]] = [
         (documents.VIEWER, {}),
         (documents.RESERVE, {"input": {"vehicleId": vehicle_id, "idempotencyKey": "away"}}),
         (documents.SIGN_IN, {"input": {"email": "rider@nimrod.example", "password": "x"}}),
-    ):
-        started = time.monotonic()
-        assert await api.code(document, **given) == "UNAVAILABLE"
-        assert time.monotonic() - started < FAST_SECONDS
-    crowd = await asyncio.gather(*(api.code(documents.VIEWER) for _ in range(50)))
-    assert set(crowd) == {"UNAVAILABLE"}
+        *[(documents.METROS, {})] * 50,
+    ]
+    started = time.monotonic()
+    codes = await asyncio.gather(*(api.code(document, **given) for document, given in asked))
+    assert set(codes) == {"UNAVAILABLE"}
+    assert time.monotonic() - started < FAST_SECONDS
+    started = time.monotonic()
+    assert await api.code(documents.VIEWER) == "UNAVAILABLE"
+    assert time.monotonic() - started < FAST_SECONDS
     started = time.monotonic()
     status, parts = await _readiness(server, api)
     assert time.monotonic() - started < FAST_SECONDS
