@@ -20,7 +20,7 @@ from agents.turns import AgentRuntime, answer_turn
 from app.database import SessionFactory
 from app.gateways.maps import Maps
 from app.settings import Namespaces, Settings
-from domain import idempotency, jobs, ports, reservations, turns
+from domain import expiry, idempotency, jobs, ports, turns
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Worker:
 
     async def _sweep_reservations(self) -> None:
         async with self._sessions.begin() as session:
-            await reservations.sweep_reservations(session, now=self._clock.now())
+            await expiry.sweep_reservations(session, now=self._clock.now())
 
     async def _fail_abandoned_turns(self) -> None:
         async with self._sessions.begin() as session:

@@ -20,6 +20,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,10 @@ class TooManyTries(DomainError):
 class VehicleUnavailable(DomainError):
     """The vehicle is not available at that time."""
 
-    def __init__(self, message: str | None = None, *, path: str | None = None, alternatives: list[Any] | None = None) -> None:
-        #: rows of `domain.search` near the vehicle that are free at that time, nearest first, three at most
-        self.alternatives = alternatives or []
-        super().__init__(message, path=path)
+    #: rows of `domain.search` near the vehicle that are free at that time, nearest first, three at most
+    alternatives: Sequence[Any] = ()
+    #: what was asked for, a `domain.quotes.Quote`, when it came that far
+    quote: Any = None
 
 
 class ReservationClosed(DomainError):

@@ -64,13 +64,19 @@ def _of(row: Row[Any]) -> Reservation:
     return Reservation(*(*values[: len(_OWN)], fleet.of_columns(values[len(_OWN) :])))
 
 
-def _must_be_in_service(vehicle: fleet.Vehicle, state: VehicleState) -> None:
+def _must_be_in_service(quote: quotes.Quote) -> None:
     usable: tuple[VehicleState, ...] = (VehicleState.AVAILABLE,)
-    if not vehicle.vehicle_type.is_micromobility:
+    if not quote.vehicle.vehicle_type.is_micromobility:
         # Somebody may be driving it now: what counts for a car is its calendar.
         usable = (VehicleState.AVAILABLE, VehicleState.RESERVED, VehicleState.ON_TRIP, VehicleState.STOPPED)
-    if state not in usable:
-        raise errors.VehicleUnavailable(f"The vehicle is {state} now.", path="vehicleId")
+    if quote.vehicle.state not in usable:
+        raise _unavailable(f"The vehicle is {quote.vehicle.state} now.", quote)
+
+
+def _unavailable(message: str, quote: quotes.Quote) -> errors.VehicleUnavailable:
+    refusal = errors.VehicleUnavailable(message, path="vehicleId")
+    refusal.quote = quote
+    return refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +115,12 @@ async def reserve_vehicle(
         lock=True,
     )
     _may_reserve_for(who, customer_id, quote.metro)
-    _must_be_in_service(quote.vehicle, quote.vehicle.state)
+    _must_be_in_service(quote)
     row = _new_row(quote, customer_id, reservation_id or ids.new(), now)
     try:
         await session.execute(_INSERT, {name: getattr(row, name) for name in _WRITTEN})
     except IntegrityError as error:
-        raise _refusal(error) from error
+        raise _refusal(error, quote) from error
     held, events = quote.vehicle, [_changed(row, quote.vehicle.plate)]
     begins = held.vehicle_type.is_micromobility or quote.window.starts_at <= now
     if begins and held.state is VehicleState.AVAILABLE:
@@ -153,11 +159,11 @@ def _new_row(quote: quotes.Quote, customer_id: UUID, reservation_id: UUID, now: 
     )
 
 
-def _refusal(error: IntegrityError) -> Exception:
+def _refusal(error: IntegrityError, quote: quotes.Quote) -> Exception:
     cause = getattr(error.orig, "__cause__", None)
     constraint = getattr(cause, "constraint_name", None)
     if constraint == _EXCLUSION:
-        return errors.VehicleUnavailable("Somebody has reserved this vehicle for that time.", path="vehicleId")
+        return _unavailable("Somebody has reserved this vehicle for that time.", quote)
     if constraint == "fk_reservations_customer_id":
         return errors.NotFound("There is no such customer.", path="customerId")
     return error
@@ -172,7 +178,7 @@ async def cancel_reservation(
     row = await _lock(session, who, reservation_id)
     if row.state is not ReservationState.CONFIRMED:
         raise errors.ReservationClosed(f"The reservation is {row.state} and cannot be cancelled.", path="reservationId")
-    await _close(session, row, ReservationState.CANCELLED, now, reason=reason)
+    await close_reservation(session, row, ReservationState.CANCELLED, now, reason=reason)
     return row.id
 
 
@@ -185,7 +191,7 @@ async def _lock(session: AsyncSession, who: Actor, reservation_id: UUID) -> tabl
     return row
 
 
-async def _close(
+async def close_reservation(
     session: AsyncSession, row: tables.Reservation, state: ReservationState, now: datetime, *, reason: str | None = None
 ) -> None:
     # The vehicle before the row is written, as in `reserve_vehicle`: the exclusion constraint waits for whoever writes it.
@@ -213,41 +219,6 @@ async def _holds_now(session: AsyncSession, vehicle_id: UUID, now: datetime) -> 
         (tables.Reservation.starts_at <= now) | tables.Reservation.lapses_at.is_not(None),
     )
     return (await session.execute(statement.limit(1))).scalar_one_or_none() is not None
-
-
-async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int = 100) -> int:
-    """Lets holds lapse that nobody unlocked, ends bookings whose time is over, marks booked vehicles reserved at their
-    start. Returns how many rows it changed; several sweepers may run at once."""
-    due = (
-        select(tables.Reservation)
-        .where(
-            tables.Reservation.state == ReservationState.CONFIRMED,
-            (tables.Reservation.lapses_at <= now) | (tables.Reservation.ends_at <= now),
-        )
-        .order_by(tables.Reservation.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    lapsed = (await session.execute(due)).scalars().all()
-    for row in lapsed:
-        await _close(session, row, ReservationState.EXPIRED, now)
-    starting = (
-        select(tables.Vehicle)
-        .join(tables.Reservation, tables.Reservation.vehicle_id == tables.Vehicle.id)
-        .where(
-            tables.Reservation.state == ReservationState.CONFIRMED,
-            tables.Reservation.starts_at <= now,
-            tables.Vehicle.state == VehicleState.AVAILABLE,
-        )
-        .limit(limit)
-        .with_for_update(of=tables.Vehicle, skip_locked=True)
-    )
-    begun = (await session.execute(starting)).scalars().all()
-    for vehicle in begun:
-        vehicle.state, vehicle.updated_at = VehicleState.RESERVED, now
-        await session.flush()
-        await eventlog.append_all(session, [fleet.changed(vehicle)])
-    return len(lapsed) + len(begun)
 
 
 def _changed(row: tables.Reservation, plate: str) -> eventlog.Draft:

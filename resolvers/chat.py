@@ -10,6 +10,7 @@ from domain.values import LatLng
 from resolvers import paging
 from resolvers.context import Ctx
 from resolvers.paging import Page
+from resolvers.reservations import offering_alternatives
 from resolvers.streams import Resync
 
 
@@ -79,7 +80,7 @@ async def decide_proposal(
     ctx: Ctx, *, proposal_id: str, digest: str, decision: proposals.Decision
 ) -> tuple[proposals.Decided, reservations.Reservation | None, eventlog.Position]:
     now = ctx.runtime.clock.now()
-    async with ctx.runtime.transaction() as session:
+    async with offering_alternatives(ctx, now), ctx.runtime.transaction() as session:
         position = await eventlog.current_position(session)
         decided = await proposals.decide_proposal(
             session,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -24,7 +26,7 @@ async def reserve_vehicle(
     expected_minutes: int | None,
     idempotency_key: str | None,
 ) -> tuple[reservations.Reservation, eventlog.Position]:
-    """One act per key; staff may go without. A refusal for want of a vehicle brings alternatives, read after the rollback."""
+    """One act per key; staff may go without."""
     ref = fleet.VehicleRef.parse(vehicle_id)
     given = {
         "customerId": str(customer_id),
@@ -34,7 +36,7 @@ async def reserve_vehicle(
         "expectedMinutes": expected_minutes,
     }
     now = ctx.runtime.clock.now()
-    try:
+    async with offering_alternatives(ctx, now):
         async with ctx.runtime.transaction() as session:
             reservation_id = ids.new()
             seen = None
@@ -63,19 +65,19 @@ async def reserve_vehicle(
                 now=now,
             )
         return reserved.reservation, reserved.position
-    except errors.VehicleUnavailable as refusal:
-        refusal.alternatives = await _alternatives(ctx, ref, starts_at or now, ends_at)
-        raise
 
 
-async def _alternatives(ctx: Ctx, ref: fleet.VehicleRef, starts_at: datetime, ends_at: datetime | None) -> list[fleet.Vehicle]:
-    now = ctx.runtime.clock.now()
+@asynccontextmanager
+async def offering_alternatives(ctx: Ctx, now: datetime) -> AsyncIterator[None]:
+    """A refusal for want of a vehicle leaves with others that are free, read after its rollback; best effort."""
     try:
-        async with ctx.runtime.reading() as session:
-            quote = await quotes.quote_reservation(session, vehicle=ref, starts_at=starts_at, ends_at=ends_at, now=now)
-            return await quotes.find_alternatives(session, quote, now=now)
-    except errors.DomainError:
-        return []
+        yield
+    except errors.VehicleUnavailable as refusal:
+        if refusal.quote is not None:
+            with suppress(errors.DomainError):
+                async with ctx.runtime.reading() as session:
+                    refusal.alternatives = await quotes.find_alternatives(session, refusal.quote, now=now)
+        raise
 
 
 async def cancel_reservation(

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.database import SessionFactory
-from domain import errors, eventlog, fleet, ids, quotes, reservations, tables
+from domain import errors, eventlog, expiry, fleet, ids, quotes, reservations, tables
 from domain.actor import Actor, Role
 from domain.values import ReservationState, VehicleState, VehicleType
 from tests import factories
@@ -68,7 +68,7 @@ async def cancel(
 
 async def sweep(session_factory: SessionFactory, now: datetime) -> int:
     async with session_factory.begin() as session:
-        return await reservations.sweep_reservations(session, now=now)
+        return await expiry.sweep_reservations(session, now=now)
 
 
 async def state_of(session_factory: SessionFactory, vehicle_id: UUID) -> VehicleState:

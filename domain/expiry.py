@@ -1,0 +1,46 @@
+"""Expiry: what becomes of reservations that time has overtaken."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import eventlog, fleet, reservations, tables
+from domain.values import ReservationState, VehicleState
+
+
+async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int = 100) -> int:
+    """Lets holds lapse that nobody unlocked, ends bookings whose time is over, marks booked vehicles reserved at their
+    start. Returns how many rows it changed; several sweepers may run at once."""
+    due = (
+        select(tables.Reservation)
+        .where(
+            tables.Reservation.state == ReservationState.CONFIRMED,
+            (tables.Reservation.lapses_at <= now) | (tables.Reservation.ends_at <= now),
+        )
+        .order_by(tables.Reservation.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    lapsed = (await session.execute(due)).scalars().all()
+    for row in lapsed:
+        await reservations.close_reservation(session, row, ReservationState.EXPIRED, now)
+    starting = (
+        select(tables.Vehicle)
+        .join(tables.Reservation, tables.Reservation.vehicle_id == tables.Vehicle.id)
+        .where(
+            tables.Reservation.state == ReservationState.CONFIRMED,
+            tables.Reservation.starts_at <= now,
+            tables.Vehicle.state == VehicleState.AVAILABLE,
+        )
+        .limit(limit)
+        .with_for_update(of=tables.Vehicle, skip_locked=True)
+    )
+    begun = (await session.execute(starting)).scalars().all()
+    for vehicle in begun:
+        vehicle.state, vehicle.updated_at = VehicleState.RESERVED, now
+        await session.flush()
+        await eventlog.append_all(session, [fleet.changed(vehicle)])
+    return len(lapsed) + len(begun)
