@@ -13,8 +13,6 @@ from pathlib import Path
 
 import orjson
 import psutil
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import ExceptionContext, create_engine, event, pool
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
@@ -131,6 +129,10 @@ def _ringing(doorbell: Doorbell | None) -> type[Session]:
 
 def migrate(url: str, revision: str = "head") -> None:
     """Brings the schema up to date; safe when several processes start at once (an advisory lock lets one work)."""
+    # A second of imports that only this needs.
+    from alembic import command
+    from alembic.config import Config
+
     engine = create_engine(with_driver(url, "psycopg"), poolclass=pool.NullPool)
     with engine.connect() as connection:
         config = Config()

@@ -49,6 +49,7 @@ class Gate:
 
     def close(self) -> None:
         self._run(self._shut())
+        self._run(self._settle())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -69,6 +70,15 @@ class Gate:
             relay.cancel()
         await asyncio.gather(*self._relays, return_exceptions=True)
 
+    async def _settle(self) -> None:
+        """Aborted transports close in the loop's next rounds; a relay that just began ends there too."""
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         relay = asyncio.current_task()
         assert relay is not None
@@ -80,11 +90,12 @@ class Gate:
             writer.transport.abort()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port = str(self._to.get("host") or "127.0.0.1"), int(self._to.get("port") or 5432)
-        if host.startswith("/"):
-            far_reader, far_writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        else:
-            far_reader, far_writer = await asyncio.open_connection(host, port)
+        connecting = asyncio.create_task(self._connect())
+        try:
+            far_reader, far_writer = await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            (await connecting)[1].transport.abort()
+            raise
         ways = [asyncio.create_task(self._pour(*way)) for way in ((reader, far_writer), (far_reader, writer))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -93,6 +104,12 @@ class Gate:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             far_writer.transport.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port = str(self._to.get("host") or "127.0.0.1"), int(self._to.get("port") or 5432)
+        if host.startswith("/"):
+            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        return await asyncio.open_connection(host, port)
 
     async def _pour(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
