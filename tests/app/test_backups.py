@@ -124,8 +124,12 @@ async def test_a_backup_takes_the_place_of_what_came_later(database_url: str, tm
         before = await position_of(sessions)
         following = feed.follow(topic, before)
         await append(sessions, topic, 4)
-        last = await anext(following)
-        assert isinstance(last, eventlog.Event)
+        # Behind a position there may be repeats of what the snapshot had, never gaps.
+        while True:
+            last = await anext(following)
+            assert isinstance(last, eventlog.Event)
+            if last.payload["number"] == 4:
+                break
 
         backups.restore(database_url, file, replace=True)
 

@@ -109,8 +109,9 @@ async def test_an_open_transaction_shows_as_the_lag_of_the_log(healthy: health.H
         _, parts = await healthy.ready()
         assert parts["eventLog"]["lagSeconds"] >= 9
         slow.rollback()
-    _, parts = await healthy.ready()
-    assert parts["eventLog"]["lagSeconds"] == 0
+    async with asyncio.timeout(10):  # other tests may have a transaction open in the same cluster
+        while parts["eventLog"]["lagSeconds"] > 0:
+            _, parts = await healthy.ready()
 
 
 async def test_a_part_that_hangs_is_given_up_after_two_seconds(healthy: health.Health) -> None:

@@ -9,6 +9,7 @@ from domain import chat, eventlog, turns
 from domain.values import LatLng
 from tests.conftest import FixedClock
 from tests.domain.conftest import City
+from tests.log import settled_after
 
 
 async def send(
@@ -48,5 +49,5 @@ async def finish(session_factory: SessionFactory, turn_id: UUID, clock: FixedClo
 
 async def kinds(session_factory: SessionFactory, conversation: UUID, after: eventlog.Position) -> list[str]:
     async with session_factory() as session:
-        batch = await eventlog.read_after(session, eventlog.chat_topic(conversation), after)
+        batch = await settled_after(session, eventlog.chat_topic(conversation), after)
     return [event.kind for event in batch.events]

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from app.database import SessionFactory
 from domain import eventlog
+from tests.log import settled_after
 
 START = eventlog.Position(1, 0, 0)
 
@@ -15,7 +16,7 @@ async def test_an_event_is_read_after_the_position_before_it(session_factory: Se
     async with session_factory.begin() as session:
         await eventlog.append(session, topic, "vehicle.changed", {"batteryPercent": 7})
     async with session_factory() as session:
-        batch = await eventlog.read_after(session, topic, before)
+        batch = await settled_after(session, topic, before)
     assert [event.payload for event in batch.events] == [{"batteryPercent": 7}]
     assert not batch.unsettled
 
@@ -31,7 +32,7 @@ async def test_an_event_behind_an_open_transaction_waits_for_it(session_factory:
         early = await eventlog.read_after(reader, topic, before)
         assert (early.events, early.unsettled) == ([], True)
         await slow.commit()
-        late = await eventlog.read_after(reader, topic, before)
+        late = await settled_after(reader, topic, before)
     assert [event.payload["n"] for event in late.events] == [1, 2]
 
 
@@ -44,7 +45,7 @@ async def test_two_slow_transactions_are_read_in_the_order_of_their_numbers(sess
         await eventlog.append(first, topic, "vehicle.changed", {"n": 3})
         await second.commit()
         await first.commit()
-        batch = await eventlog.read_after(reader, topic, START)
+        batch = await settled_after(reader, topic, START)
     assert [event.payload["n"] for event in batch.events] == [1, 3, 2]
     assert [event.position for event in batch.events] == sorted(event.position for event in batch.events)
 
@@ -64,7 +65,7 @@ async def test_a_batch_has_an_end_and_the_next_one_begins_there(session_factory:
     seen: list[int] = []
     position = START
     async with session_factory() as session:
-        while batch := (await eventlog.read_after(session, topic, position, limit=3)).events:
+        while batch := (await settled_after(session, topic, position, limit=3)).events:
             seen += [event.payload["n"] for event in batch]
             position = batch[-1].position
     assert seen == list(range(7))

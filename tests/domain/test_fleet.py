@@ -15,6 +15,7 @@ from domain.values import Box, LatLng, TimeWindow, VehicleState, VehicleType
 from tests import factories
 from tests.conftest import FixedClock
 from tests.domain.conftest import City
+from tests.log import settled_after
 
 HERE = factories.CENTER
 
@@ -86,7 +87,7 @@ async def test_staff_correct_what_is_known_and_dispatchers_see_it(
         )
     async with session_factory() as session:
         found = await fleet.get_vehicle(session, VehicleRef(bike.id, published=False))
-        (event,) = (await eventlog.read_after(session, eventlog.dispatch_topic(city.metro.id), position)).events
+        (event,) = (await settled_after(session, eventlog.dispatch_topic(city.metro.id), position)).events
     assert (found.state, found.battery_percent, found.odometer_meters) == (VehicleState.NON_OPERATIONAL, 7, 12_345)
     assert found.position == north(300)
     assert event.payload["state"] == "non_operational"

@@ -20,6 +20,7 @@ from domain.values import ReservationState, VehicleState
 from tests import factories
 from tests.conftest import FixedClock
 from tests.domain.conftest import City
+from tests.log import settled_after
 
 LIFE = timedelta(minutes=5)
 
@@ -89,7 +90,7 @@ class Scene:
     async def kinds(self) -> list[str]:
         async with self.session_factory() as session:
             topic = eventlog.chat_topic(self.conversation_id)
-            batch = await eventlog.read_after(session, topic, eventlog.Position(1, 0, 0))
+            batch = await settled_after(session, topic, eventlog.Position(1, 0, 0))
         return [event.kind for event in batch.events]
 
 

@@ -19,6 +19,7 @@ from domain.values import ReservationState, VehicleState, VehicleType
 from tests import factories
 from tests.conftest import FixedClock
 from tests.domain.conftest import City
+from tests.log import settled_after
 
 HOUR = timedelta(hours=1)
 
@@ -83,7 +84,7 @@ async def count(session_factory: SessionFactory) -> int:
 
 async def kinds(session_factory: SessionFactory, city: City) -> list[str]:
     async with session_factory() as session:
-        batch = await eventlog.read_after(session, eventlog.dispatch_topic(city.metro.id), eventlog.Position(1, 0, 0))
+        batch = await settled_after(session, eventlog.dispatch_topic(city.metro.id), eventlog.Position(1, 0, 0))
     return [event.kind for event in batch.events]
 
 

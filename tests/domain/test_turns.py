@@ -9,6 +9,7 @@ from domain import eventlog, turns
 from tests.conftest import FixedClock
 from tests.domain.conftest import City
 from tests.domain.conversations import claim, finish, kinds, send
+from tests.log import settled_after
 
 
 async def test_what_the_model_is_told_is_frozen_with_the_message(
@@ -60,7 +61,7 @@ async def test_events_of_several_turns_keep_their_order(
     async with session_factory.begin() as session:
         await turns.append_chat_events(session, deltas)
     async with session_factory() as session:
-        batch = await eventlog.read_after(session, eventlog.chat_topic(conversation), before)
+        batch = await settled_after(session, eventlog.chat_topic(conversation), before)
     assert [event.payload["text"] for event in batch.events] == [str(n) for n in range(50)]
 
 
