@@ -80,7 +80,7 @@ class World:
     async def until(self, kind: str) -> None:
         """Returns when the log has an event of that kind."""
         async with asyncio.timeout(5):
-            while not await self.events(kind):  # noqa: ASYNC110 - what is waited for is a row, which sets no event
+            while not await self.events(kind):
                 await asyncio.sleep(0.01)
 
     async def pending(self) -> proposals.Proposal | None:

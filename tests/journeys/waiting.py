@@ -13,7 +13,7 @@ async def until(holds: Callable[[], bool] | Callable[[], Awaitable[bool]], secon
     """Seconds until it held. Raises TimeoutError."""
     started = time.monotonic()
     async with asyncio.timeout(seconds):
-        while not await _answer(holds):  # noqa: ASYNC110 -- nobody tells us: it happens in another process
+        while not await _answer(holds):
             await asyncio.sleep(LOOK_SECONDS)
     return time.monotonic() - started
 

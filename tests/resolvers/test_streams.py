@@ -69,7 +69,7 @@ async def nothing_comes(events: AsyncGenerator[eventlog.Event | Resync, None], s
 async def following(feed: Feed, topic: str) -> None:
     """Returns when somebody follows the topic."""
     async with asyncio.timeout(5):
-        while topic not in feed._channels:  # noqa: ASYNC110 - nothing else tells of the follower's start
+        while topic not in feed._channels:
             await asyncio.sleep(0.001)
 
 
@@ -85,10 +85,21 @@ async def test_events_come_in_the_order_of_their_commits(
         assert await take(events, 2) == [3, 4]
 
 
+async def settle(session_factory: SessionFactory, topic: str) -> None:
+    """Returns when "now" lies behind every event: no transaction that was open beside them still is."""
+    async with asyncio.timeout(10), session_factory() as session:
+        while True:
+            batch = await eventlog.read_after(session, topic, await eventlog.current_position(session))
+            if not batch.events and not batch.unsettled:
+                return
+            await asyncio.sleep(0.005)
+
+
 async def test_without_a_cursor_a_stream_begins_now(
     session_factory: SessionFactory, feed: Feed, bell: HandBell, topic: str
 ) -> None:
     await append(session_factory, bell, topic, 1)
+    await settle(session_factory, topic)
     async with aclosing(feed.follow(topic, None)) as events:
         first = asyncio.ensure_future(take(events, 1))
         await following(feed, topic)
