@@ -46,7 +46,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._abort_later()
 
     def handle_ping(self) -> None:
-        if self.writable.is_set():
+        if self.writable.is_set() and not self.close_sent:
             super().handle_ping()
         else:
             self.conn.data_to_send()  # forgotten: pongs would pile up behind what the peer does not read
@@ -56,7 +56,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._abort_later()
 
     def handle_parser_exception(self) -> None:
-        super().handle_parser_exception()
+        """Says why and hangs up on one side, then lets the peer finish its sentence: closed with bytes unread, the
+        connection would be reset, and the reason lost on the way."""
+        said = self.conn.close_sent
+        if self.close_sent or said is None:
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": said.code, "reason": said.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
         self._abort_later()
 
     def shutdown(self) -> None:

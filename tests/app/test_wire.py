@@ -132,6 +132,24 @@ async def test_a_closing_socket_does_not_wait_for_ever_for_its_last_bytes(farewe
             await gone.wait()
 
 
+async def test_a_message_that_is_too_big_is_told_so_while_it_is_still_on_its_way() -> None:
+    async def app(receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    loop = asyncio.get_running_loop()
+    async with listening(app, ws_max_size=100_000) as port, silent_peer(port) as peer:
+        assert b" 101 " in await loop.sock_recv(peer, 1000)
+        await loop.sock_sendall(peer, b"\x81\xff" + (20_000_000).to_bytes(8) + bytes(4))
+        for _ in range(20):
+            await loop.sock_sendall(peer, b"x" * 1_000_000)
+            await asyncio.sleep(0.01)
+        heard = b""
+        while piece := await loop.sock_recv(peer, 10_000):
+            heard += piece
+        assert (1009).to_bytes(2) in heard
+
+
 async def test_pongs_do_not_pile_up_for_a_peer_that_only_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "WRITE_SECONDS", 60)
     ended = asyncio.Event()
