@@ -65,11 +65,14 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (NIMROD_HOST, else 127.0.0.1).")] = None,
     worker: Annotated[bool, typer.Option(help="Run a worker inside this process.")] = True,
     prepared: Annotated[bool, typer.Option(help="Bring the database up to date and seed a city first.")] = True,
+    protocol_probe: Annotated[bool, typer.Option(help="Serve a small schema for conformance checks at /probe.")] = False,
 ) -> None:
     """Serve the API, and a worker unless told otherwise: one command is a whole city."""
     from app import database
 
     settings = load_settings(port=port, host=host)
+    if protocol_probe and settings.is_production:
+        raise fail("--protocol-probe is for conformance checks: production refuses it.")
     refuse_busy_port(settings)
     if prepared:
         url = prepare(settings)
@@ -77,7 +80,7 @@ def serve(
         seed_city(settings, url)
     else:
         url = database.plain_url(settings)
-    run_server(settings, url, with_worker=worker)
+    run_server(settings, url, with_worker=worker, with_probe=protocol_probe)
 
 
 def refuse_demo_accounts(settings: Settings, url: str) -> None:
@@ -106,19 +109,20 @@ def refuse_busy_port(settings: Settings) -> None:
             raise fail(f"Port {settings.port} is busy: {error.strerror}. Choose another with --port.") from None
 
 
-def run_server(settings: Settings, url: str, *, with_worker: bool) -> None:
+def run_server(settings: Settings, url: str, *, with_worker: bool, with_probe: bool = False) -> None:
     import uvicorn
 
     from app import telemetry
     from app.main import create_app
+    from app.wire import WebSocketProtocol
 
     telemetry.set_up_logging(settings.log_level)
     config = uvicorn.Config(
-        create_app(settings, url, with_worker=with_worker),
+        create_app(settings, url, with_worker=with_worker, with_probe=with_probe),
         host=settings.host,
         port=settings.port,
         http="httptools",
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=settings.max_body_bytes,
         # Compressing per socket costs more than it saves when one event goes to many.
         ws_per_message_deflate=False,

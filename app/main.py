@@ -16,7 +16,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry.dataloader import DataLoader
 
-from app import database, demo, health, telemetry
+from app import database, demo, health, probe, telemetry
 from app.auth import AccessTokens
 from app.doorbell import Doorbell
 from app.gateways.clock import SystemClock
@@ -67,20 +67,29 @@ def build_runtime(
     )
 
 
-def create_app(settings: Settings, url: str, *, with_worker: bool) -> FastAPI:
-    """The API on a migrated database at `url` (`postgresql://…`), with a worker inside if asked for."""
+def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: bool = False) -> FastAPI:
+    """The API on a migrated database at `url` (`postgresql://…`), with a worker inside and a probe beside it if asked for."""
     clock = SystemClock()
     tokens = AccessTokens(settings.secret(), clock, minutes=settings.access_token_minutes)
-    schema = build.build(
-        AUDIENCES[settings.namespaces],
-        limits.Limits(
-            tokens=settings.max_document_tokens,
-            fields=settings.max_document_fields,
-            depth=settings.max_document_depth,
-            aliases=settings.max_document_aliases,
-        ),
-        introspection=not settings.is_production,
+    allowed = limits.Limits(
+        tokens=settings.max_document_tokens,
+        fields=settings.max_document_fields,
+        depth=settings.max_document_depth,
+        aliases=settings.max_document_aliases,
     )
+    schema = build.build(AUDIENCES[settings.namespaces], allowed, introspection=not settings.is_production)
+
+    def endpoints(served: build.NimrodSchema, runtime: Runtime) -> tuple[HttpEndpoint, SocketEndpoint]:
+        return (
+            HttpEndpoint(served, runtime, tokens, max_body_bytes=settings.max_body_bytes),
+            SocketEndpoint(
+                served,
+                runtime,
+                tokens,
+                allowed_origins=settings.cors_origins,
+                max_operations=settings.max_subscriptions_per_socket,
+            ),
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -90,15 +99,10 @@ def create_app(settings: Settings, url: str, *, with_worker: bool) -> FastAPI:
             feed = Feed(database.readers_of(sessions), doorbell)
             feed.start()
             runtime = build_runtime(settings, sessions, tokens, feed, clock)
-            http = HttpEndpoint(schema, runtime, tokens, max_body_bytes=settings.max_body_bytes)
-            sockets = SocketEndpoint(
-                schema,
-                runtime,
-                tokens,
-                allowed_origins=settings.cors_origins,
-                max_operations=settings.max_subscriptions_per_socket,
-            )
-            app.state.graphql, app.state.sockets = http, sockets
+            app.state.graphql, app.state.sockets = endpoints(schema, runtime)
+            if with_probe:
+                http, sockets = endpoints(probe.build(allowed), runtime)
+                app.router.routes += [Route(probe.PATH, http, methods=None), WebSocketRoute(probe.PATH, sockets)]
             app.state.health = health.Health(sessions, doorbell, models=settings.models or ["offline"])
             worker = _start_worker(settings, url, sessions, clock) if with_worker else None
             try:

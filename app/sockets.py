@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import json
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,6 +22,7 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import PingMessage, SubscribeMessage
 
 from app import telemetry
 from app.auth import AccessTokens, InvalidToken, bearer_of
@@ -28,6 +30,10 @@ from resolvers.context import Ctx, Runtime
 from schema.build import NimrodSchema
 
 INIT_WAIT = timedelta(seconds=5)
+#: messages of one socket in a row, before everybody else's turn
+MESSAGES_PER_TURN = 16
+#: what a close frame holds beside its code
+MAX_REASON_BYTES = 123
 
 
 class CloseCode(IntEnum):
@@ -39,11 +45,31 @@ class CloseCode(IntEnum):
 class TextAdapter(ASGIWebSocketAdapter):
     """orjson's bytes go out as text frames, which is what browsers' clients expect."""
 
+    _sent = 0
+
     async def send_json(self, message: Mapping[str, object]) -> None:
         try:
-            await self.ws.send_text(orjson.dumps(message).decode())
+            await self.ws.send_text(_text_of(message))
         except (WebSocketDisconnect, RuntimeError) as error:
             raise WebSocketDisconnected from error
+        self._sent += 1
+        if self._sent % MESSAGES_PER_TURN == 0:
+            # A write that finds room waits for nothing: a stream with much to say would keep the process to itself.
+            await asyncio.sleep(0)
+
+    async def close(self, code: int, reason: str) -> None:
+        # A reason may quote the client, whatever that sent; a socket may be closed from two sides at once.
+        fitting = reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore")
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await self.ws.close(code=code, reason=fitting)
+
+
+def _text_of(message: Mapping[str, object]) -> str:
+    try:
+        return orjson.dumps(message).decode()
+    except TypeError:
+        # Half characters and huge numbers of a client, on their way back: JSON knows them, orjson does not.
+        return json.dumps(message)
 
 
 class Handler(BaseGraphQLTransportWSHandler[Ctx, None]):
@@ -75,13 +101,30 @@ class Handler(BaseGraphQLTransportWSHandler[Ctx, None]):
         self._expiry = loop.call_later(max(0.0, instant - time.time()), close)
 
     async def _close_expired(self) -> None:
-        with contextlib.suppress(RuntimeError):
-            await self.websocket.close(CloseCode.TOKEN_EXPIRED, "Access token expired")
+        await self.websocket.close(CloseCode.TOKEN_EXPIRED, "Access token expired")
+
+    async def handle_ping(self, message: PingMessage) -> None:
+        payload = message.get("payload")
+        await self.send_message({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
 
     async def shutdown(self) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
         await super().shutdown()
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        limit = self.max_subscriptions_per_connection
+        is_new = self.connection_acknowledged and message["id"] not in self.operations
+        if limit is None or not is_new or len(self.operations) < limit:
+            await super().handle_subscribe(message)
+            return
+        text = f"{limit} operations run on this socket already; complete one, or open another socket."
+        error = GraphQLError(text, extensions={"code": "TOO_MANY_OPERATIONS"})
+        await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        if not isinstance(error, WebSocketDisconnected):  # who left in the middle of a stream is no error of ours
+            await super().handle_task_exception(error)
 
     async def run_operation(self, operation: Operation[Ctx, None]) -> None:
         own = copy.copy(self)  # `operations` stays shared; loaders must not remember between operations
@@ -98,15 +141,21 @@ def _fault_of(message: Any) -> str | None:
     """What makes it no message of the protocol; the library takes the shape of what is there on trust."""
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         return "A message is an object with a type"
+    payload = message.get("payload")
+    if message["type"] in ("connection_init", "ping", "pong"):
+        return None if isinstance(payload, dict | None) else f"The payload of {message['type']} is an object"
     if message["type"] in ("subscribe", "complete") and not (isinstance(message.get("id"), str) and message["id"]):
         return "An operation is named by an id, a text of its own"
-    if message["type"] == "subscribe":
-        payload = message.get("payload")
-        if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
-            return "The payload of subscribe has the text of a document as query"
-        if not isinstance(payload.get("variables"), dict | None) or not isinstance(payload.get("operationName"), str | None):
-            return "variables is an object, operationName a text"
-    return None
+    return _fault_of_request(payload) if message["type"] == "subscribe" else None
+
+
+def _fault_of_request(payload: Any) -> str | None:
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+        return "The payload of subscribe has the text of a document as query"
+    for name in ("variables", "extensions"):
+        if not isinstance(payload.get(name), dict | None):
+            return f"{name} is an object"
+    return None if isinstance(payload.get("operationName"), str | None) else "operationName is a text"
 
 
 class SocketEndpoint(GraphQL[Ctx, None]):
@@ -134,6 +183,12 @@ class SocketEndpoint(GraphQL[Ctx, None]):
         )
         self._runtime = runtime
         self._tokens = tokens
+
+    def decode_json(self, data: str | bytes) -> object:
+        try:
+            return super().decode_json(data)
+        except RecursionError:
+            raise json.JSONDecodeError("Nested too deep to be read", "", 0) from None
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Ctx:  # noqa: ARG002
         return Ctx(

@@ -19,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 
-from app import cli, database, demo
+from app import cli, database, demo, probe
 from app.settings import Settings
 from domain.actor import Audience
 from tests.databases import Databases
@@ -98,6 +98,14 @@ class LiveServer:
     def ws_url(self) -> str:
         """Of GraphQL over WebSocket."""
         return f"ws{self.url.removeprefix('http')}/graphql"
+
+    @property
+    def probe_url(self) -> str:
+        return f"{self.url}{probe.PATH}"
+
+    @property
+    def probe_ws_url(self) -> str:
+        return f"ws{self.url.removeprefix('http')}{probe.PATH}"
 
     @property
     def log(self) -> str:
@@ -247,6 +255,19 @@ def live_server(
     url = databases.clone(demo_template)
     try:
         yield launcher(url)
+    finally:
+        for server in launcher.started:
+            server.stop()
+    databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def probe_server(databases: Databases, live_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """`nimrod serve --protocol-probe` on an empty database, for tests of the transports."""
+    launcher = Launcher(live_data_dir, tmp_path_factory.mktemp("probe"))
+    url = databases.clone(databases.template("empty", database.migrate))
+    try:
+        yield launcher(url, "--no-worker", "--no-prepared", "--protocol-probe")
     finally:
         for server in launcher.started:
             server.stop()

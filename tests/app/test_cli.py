@@ -35,6 +35,13 @@ def test_production_without_a_signing_key_is_one_clear_line(tmp_path: Path, data
     assert "NIMROD_SIGNING_KEY must be set in production" in line
 
 
+def test_production_refuses_the_probe_in_one_clear_line(tmp_path: Path, database_url: str) -> None:
+    env = live.environment(tmp_path, database_url, NIMROD_ENV="production", NIMROD_SIGNING_KEY="k" * 32)
+    done = live.run("serve", "--protocol-probe", env=env)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "--protocol-probe is for conformance checks: production refuses it."
+
+
 def test_a_token_opens_the_api(live_server: LiveServer) -> None:
     rider = live.run("token", "--email", "Rider@nimrod.example", env=live_server.environment())
     assert rider.returncode == 0, rider.stderr

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from tests.journeys import clients, documents, hosting, riders
 from tests.journeys.clients import closing, connected, receive
 from tests.live import LiveServer
 
 VIEWER = "{ customer { viewer { email } } }"
+TICKS = "subscription { ticks }"
 
 
 async def _send(connection: ClientConnection, **message: Any) -> None:
@@ -159,8 +162,18 @@ async def test_a_socket_that_says_nothing_is_closed(live_server: LiveServer) -> 
         '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "variables": []}}',
         '{"type": "complete"}',
         '{"type": "complete", "id": {}}',
+        '{"type": "subscribe", "id": "", "payload": {"query": "{ __typename }"}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "extensions": []}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "operationName": 1}}',
+        '{"type": "ping", "payload": "x"}',
+        '{"type": "pong", "payload": []}',
+        '{"type": "next", "id": "1", "payload": {}}',
+        '{"type": "start", "id": "1", "payload": {"query": "{ __typename }"}}',
+        "[" * 100_000 + "]" * 100_000,
+        json.dumps({"type": "a type of many words " * 100}),
         b"\x00\x01",
     ],
+    ids=lambda frame: str(frame)[:80],
 )
 async def test_a_frame_that_is_no_message_closes_the_socket_as_the_protocol_says(
     live_server: LiveServer, frame: str | bytes
@@ -202,11 +215,34 @@ async def test_half_a_character_in_a_variable_is_bad_input_of_its_operation(live
             assert typename in ("InvalidInputError", "NotFoundError")
 
 
-async def test_a_ping_is_answered(live_server: LiveServer) -> None:
+@pytest.mark.parametrize("payload", [{}, {"n": 7}, {"text": "\ud800"}, {"huge": 10**30}])
+async def test_a_ping_is_answered_with_what_it_brought(live_server: LiveServer, payload: dict[str, Any]) -> None:
+    async with connected(live_server.ws_url) as connection:
+        await _send(connection, type="ping")
+        assert await receive(connection) == {"type": "pong"}
+        await _init(connection)
+        await _send(connection, type="pong")
+        await _send(connection, type="ping", payload=None)
+        assert await receive(connection) == {"type": "pong"}
+        await _send(connection, type="ping", payload=payload)
+        assert await receive(connection) == {"type": "pong", "payload": payload}
+
+
+async def test_an_id_is_any_text(live_server: LiveServer) -> None:
     async with connected(live_server.ws_url) as connection:
         await _init(connection)
-        await _send(connection, type="ping")
-        assert (await receive(connection))["type"] == "pong"
+        for name in ("\N{CRAB}\u05d0\0z", "\ud800", "long" * 10_000):
+            assert (await _answer(connection, name, documents.METROS))["type"] == "next"
+
+
+async def test_a_reason_that_quotes_the_client_fits_into_a_close_frame(probe_server: LiveServer) -> None:
+    async with connected(probe_server.probe_ws_url) as connection:
+        await _init(connection)
+        for _ in range(2):
+            await _subscribe(connection, "\ud800" + "\N{CRAB}" * 1000, TICKS)
+        code, reason = await closing(connection)
+    assert code == 4409
+    assert reason.startswith("Subscriber for ?\N{CRAB}")
 
 
 async def test_pages_of_other_origins_get_no_socket(live_server: LiveServer) -> None:
@@ -245,3 +281,86 @@ async def test_a_dropped_client_leaves_nothing_behind(live_server: LiveServer) -
         await chat.stream.until("TurnFinished")
     assert "Task exception was never retrieved" not in live_server.log
     assert '"level":"error"' not in live_server.log
+
+
+async def _generators(server: LiveServer) -> int:
+    found: int = (await clients.Api(server.probe_url).answer("{ activeGenerators }"))["data"]["activeGenerators"]
+    return found
+
+
+async def _until_no_generator_runs(server: LiveServer) -> None:
+    deadline = time.monotonic() + 5
+    while running := await _generators(server):
+        assert time.monotonic() < deadline, f"{running} still run"
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", ["complete", "close", "abort"])
+async def test_streams_stop_when_nobody_follows_them_any_more(probe_server: LiveServer, how: str) -> None:
+    async with clients.opened(probe_server.probe_ws_url) as socket:
+        streams = [await socket.follow(TICKS) for _ in range(10)]
+        for stream in streams:
+            await stream.next()
+        assert await _generators(probe_server) == 10
+        if how == "complete":
+            for stream in streams:
+                await stream.complete()
+        elif how == "close":
+            await socket.connection.close()
+        else:
+            socket.connection.transport.abort()
+        await _until_no_generator_runs(probe_server)
+
+
+async def test_operations_beyond_the_limit_of_a_socket_are_refused_one_by_one(probe_server: LiveServer) -> None:
+    async with clients.opened(probe_server.probe_ws_url) as socket:
+        streams = [await socket.follow(TICKS) for _ in range(100)]
+        with pytest.raises(clients.StreamEnded) as refused:
+            await (await socket.follow("{ hello }")).next()
+        assert refused.value.args[0][0]["extensions"] == {"code": "TOO_MANY_OPERATIONS"}
+        await streams[0].complete()
+        assert (await (await socket.follow("{ hello }")).next())["value"] == "hello"
+        await streams[1].next()
+    await _until_no_generator_runs(probe_server)
+
+
+async def test_a_stream_with_much_to_say_leaves_others_their_turn(probe_server: LiveServer) -> None:
+    async with clients.opened(probe_server.probe_ws_url) as loud, clients.opened(probe_server.probe_ws_url) as other:
+        flood = await loud.follow("subscription { flood(events: 20000, size: 200) }")
+        await flood.next()
+        await (await other.follow("{ hello }")).next()
+        assert flood.waiting.qsize() < 15_000, "it waited until the flood was over"
+    await _until_no_generator_runs(probe_server)
+
+
+async def test_a_numbered_stream_resumes_behind_its_cursor(probe_server: LiveServer) -> None:
+    seen, after = [], None
+    for _ in range(3):
+        async with clients.opened(probe_server.probe_ws_url) as socket:
+            stream = await socket.follow(
+                "subscription ($after: String) { numbered(after: $after) { cursor sequence } }", after=after
+            )
+            seen += [(await stream.next())["sequence"] for _ in range(5)]
+            after = stream.cursor
+    assert seen == list(range(seen[0], seen[0] + 15))
+
+
+async def test_only_its_own_protocol_is_spoken(live_server: LiveServer) -> None:
+    for offered in ("graphql-ws", "nonsense", None):
+        protocols = [Subprotocol(offered)] if offered else None
+        async with connect(live_server.ws_url, subprotocols=protocols, proxy=None) as connection:
+            assert await closing(connection) == (4406, "Subprotocol not acceptable")
+
+
+async def test_bytes_that_are_no_text_close_the_socket(live_server: LiveServer) -> None:
+    async with connected(live_server.ws_url) as connection:
+        await _init(connection)
+        await connection.send(b"{\xff\xfe}", text=True)
+        assert (await closing(connection))[0] == 1007
+
+
+async def test_the_probe_is_there_only_when_asked_for(live_server: LiveServer) -> None:
+    assert (await clients.Api(live_server.probe_url).post("{ hello }")).status_code == 404
+    with pytest.raises(InvalidStatus):
+        async with connected(live_server.probe_ws_url):
+            pass

@@ -12,6 +12,8 @@ import httpx
 from tests.live import LiveServer
 
 FOLDER = Path(__file__).parent / "targets"
+#: needs nothing filled in
+PROBE = FOLDER / "probe"
 METRO = "{ customer { metros { id isDefault cursor center { lat lon } } } }"
 #: degrees around the center, far enough for a few vehicles
 NEARBY = 0.02
