@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.web import page
-from tests.journeys import documents, riders
+from tests.journeys import documents, riders, waiting
 from tests.journeys.clients import Api
 from tests.journeys.hosting import hosted
 from tests.live import LiveServer
@@ -163,7 +163,7 @@ async def test_a_request_keeps_its_id_and_gets_one_otherwise(api: Api, live_serv
     response = await _send(api, json={"query": METROS}, headers={"X-Request-ID": own})
     assert response.headers["x-request-id"] == own
     assert re.fullmatch(r"total;dur=\d+\.\d", response.headers["server-timing"])
-    live_server.wait_until(lambda: own in live_server.log, seconds=5)  # it is written after the answer has gone
+    await waiting.until(lambda: own in live_server.log, 5)  # it is written after the answer has gone
     (line,) = (json.loads(line) for line in live_server.log.splitlines() if own in line)
     assert (line["event"], line["request_id"], line["status"], line["path"]) == ("request", own, 200, "/graphql")
     for bad in ("", "x" * 101, 'a"b', "a b"):
