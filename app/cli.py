@@ -113,8 +113,8 @@ def run_server(settings: Settings, url: str, *, with_worker: bool, with_probe: b
     import uvicorn
 
     from app import telemetry
+    from app.fanout.protocol import DirectProtocol
     from app.main import create_app
-    from app.wire import WebSocketProtocol
 
     telemetry.set_up_logging(settings.log_level)
     config = uvicorn.Config(
@@ -122,7 +122,7 @@ def run_server(settings: Settings, url: str, *, with_worker: bool, with_probe: b
         host=settings.host,
         port=settings.port,
         http="httptools",
-        ws=WebSocketProtocol,
+        ws=DirectProtocol,
         ws_max_size=settings.max_body_bytes,
         # Compressing per socket costs more than it saves when one event goes to many.
         ws_per_message_deflate=False,

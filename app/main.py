@@ -19,11 +19,12 @@ from strawberry.dataloader import DataLoader
 from app import database, demo, health, probe, telemetry
 from app.auth import AccessTokens
 from app.doorbell import Doorbell
+from app.fanout.streams import SharedStreams
 from app.gateways.clock import SystemClock
 from app.gateways.passwords import Argon2Hasher
 from app.gateways.throttles import MinuteThrottle
 from app.http import HttpEndpoint
-from app.settings import Namespaces, Settings
+from app.settings import Delivery, Namespaces, Settings
 from app.sockets import SocketEndpoint
 from app.web import assets, page
 from domain import ports
@@ -67,6 +68,17 @@ def build_runtime(
     )
 
 
+def shared_streams(settings: Settings, schema: build.NimrodSchema, runtime: Runtime) -> SharedStreams | None:
+    if settings.stream_delivery is Delivery.PRIVATE:
+        return None
+    return SharedStreams(
+        schema,
+        runtime,
+        window_seconds=settings.stream_window_milliseconds / 1000,
+        writes_directly=settings.stream_delivery is Delivery.DIRECT,
+    )
+
+
 def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: bool = False) -> FastAPI:
     """The API on a migrated database at `url` (`postgresql://…`), with a worker inside and a probe beside it if asked for."""
     clock = SystemClock()
@@ -88,6 +100,7 @@ def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: b
                 tokens,
                 allowed_origins=settings.cors_origins,
                 max_operations=settings.max_subscriptions_per_socket,
+                streams=shared_streams(settings, served, runtime),
             ),
         )
 

@@ -23,6 +23,14 @@ class Namespaces(StrEnum):
     ALL = "all"
 
 
+class Delivery(StrEnum):
+    """How the events of a stream reach the sockets."""
+
+    DIRECT = "direct"
+    QUEUED = "queued"
+    PRIVATE = "private"
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="NIMROD_", env_ignore_empty=True)
 
@@ -72,6 +80,14 @@ class Settings(BaseSettings):
     max_document_depth: int = Field(12, ge=3, description="Levels that a GraphQL operation may nest.")
     max_document_aliases: int = Field(30, ge=1, description="Aliases that a GraphQL operation may use, fragments counted in.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Size of a GraphQL request body or WebSocket message.")
+    stream_delivery: Delivery = Field(
+        Delivery.DIRECT,
+        description="`direct`: subscriptions that are the same run once, and one frame is written to all their sockets."
+        " `queued`: they run once, each socket has a queue. `private`: each runs for itself.",
+    )
+    stream_window_milliseconds: float = Field(
+        0.0, ge=0, le=10, description="How long an event waits for others to be written with it, with `direct` delivery."
+    )
     max_subscriptions_per_socket: int = Field(100, ge=1, description="Operations that one WebSocket may run at a time.")
 
     @model_validator(mode="before")

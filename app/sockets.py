@@ -26,6 +26,8 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import PingMe
 
 from app import telemetry
 from app.auth import AccessTokens, InvalidToken, bearer_of
+from app.fanout.handler import FanoutHandler
+from app.fanout.streams import SharedStreams
 from resolvers.context import Ctx, Runtime
 from schema.build import NimrodSchema
 
@@ -72,7 +74,7 @@ def _text_of(message: Mapping[str, object]) -> str:
         return json.dumps(message)
 
 
-class Handler(BaseGraphQLTransportWSHandler[Ctx, None]):
+class Handler(FanoutHandler):
     _expiry: asyncio.TimerHandle | None = None
 
     async def handle_message(self, message: Any) -> None:
@@ -172,6 +174,7 @@ class SocketEndpoint(GraphQL[Ctx, None]):
         *,
         allowed_origins: list[str],
         max_operations: int,
+        streams: SharedStreams | None = None,
     ) -> None:
         super().__init__(
             schema,
@@ -181,6 +184,7 @@ class SocketEndpoint(GraphQL[Ctx, None]):
             max_subscriptions_per_connection=max_operations,
             allowed_origins=allowed_origins,
         )
+        self.streams = streams
         self._runtime = runtime
         self._tokens = tokens
 

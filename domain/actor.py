@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -37,6 +37,11 @@ class Actor:
             return f"customer:{self.account_id}"
         metros = "*" if self.metro_ids is None else ",".join(sorted(str(metro) for metro in self.metro_ids))
         return f"ops:{self.role}:{metros}"
+
+    def as_service(self) -> Actor:
+        """The same scope without the person: for what is done once for all who share it."""
+        nobody = UUID(int=0)
+        return replace(self, account_id=self.account_id if self.audience is Audience.CUSTOMER else nobody, session_id=nobody)
 
     def require_metro(self, metro_id: UUID) -> None:
         """Raises NotFound when a member of staff does not work in that metro: what you may not see does not exist."""

@@ -14,7 +14,7 @@ from domain import errors, metros, ports
 from domain.actor import Actor
 from resolvers import transactions
 from resolvers.cursors import CursorCodec
-from resolvers.streams import Feed
+from resolvers.streams import Feed, Place
 
 
 class TokenSigner(Protocol):
@@ -65,6 +65,8 @@ class Ctx:
     authorization: str | None = None
     #: epoch second at which the actor's token expires, on a WebSocket
     expires_at: float | None = None
+    #: where the subscription is, when a transport shares it with others
+    place: Place | None = None
 
     @property
     def who(self) -> Actor:

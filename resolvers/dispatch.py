@@ -15,4 +15,4 @@ async def follow_dispatch(ctx: Ctx, *, metro_id: str, after: str | None) -> Asyn
     ctx.who.require_metro(wanted)
     async with ctx.runtime.reading() as session:
         metro = await metros.get_metro(session, wanted)
-    return ctx.runtime.feed.follow(eventlog.dispatch_topic(metro.id), position)
+    return ctx.runtime.feed.follow(eventlog.dispatch_topic(metro.id), position, ctx.place)

@@ -13,7 +13,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -39,6 +39,29 @@ class Resync:
 
     #: where the stream goes on from
     position: eventlog.Position
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a followed topic is, for a transport that shares what it carries."""
+
+    #: True: read the log to its end and stop there, instead of going on live
+    is_replay: bool = False
+    #: go on behind this position, whatever the field was asked for
+    after: eventlog.Position | None = None
+    #: where the stream begins
+    start: eventlog.Position | None = None
+    #: of the item that was handed out last; at first the start
+    position: eventlog.Position | None = None
+    #: set once the start is known and nothing behind it can be missed
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    #: True when a replay has come to the end of the log
+    is_at_end: bool = False
+
+    def begin(self, start: eventlog.Position) -> eventlog.Position:
+        self.start = self.position = start
+        self.begun.set()
+        return start
 
 
 class Follower:
@@ -168,38 +191,71 @@ class Feed:
             del self._channels[topic]
             channel.task.cancel()
 
-    async def follow(self, topic: str, after: eventlog.Position | None) -> AsyncGenerator[eventlog.Event | Resync, None]:
+    async def follow(
+        self, topic: str, after: eventlog.Position | None, place: Place | None = None
+    ) -> AsyncGenerator[eventlog.Event | Resync, None]:
         """Every event of the topic behind `after` (None: from now on), once, in order, until the caller closes it.
 
-        Raises OutOfReach when the log cannot be read at the start or after falling behind.
+        `place` is kept up to date and may ask for less. Raises OutOfReach when the log cannot be read at the start or
+        after falling behind.
         """
+        if place is None:
+            items = self._follow(topic, after, Place())
+        elif place.is_replay:
+            items = self._replay(topic, place.after or after, place)
+        else:
+            items = self._follow(topic, place.after or after, place)
+        async with contextlib.aclosing(items):
+            async for item in items:
+                yield item
+
+    async def _follow(
+        self, topic: str, after: eventlog.Position | None, place: Place
+    ) -> AsyncGenerator[eventlog.Event | Resync, None]:
         follower = Follower()
         now = await self._now()
         self._join(topic, follower, now)
         try:
-            position = after or now
+            position = place.begin(after or now)
             while True:
-                behind = True
-                while behind:
-                    batch = await self._read(topic, position)
-                    if batch.epoch != position.epoch:
-                        position = await self._now()
-                        yield Resync(position)
-                        continue
-                    for event in batch.events:
-                        position = event.position
-                        yield event
-                    behind = len(batch.events) == eventlog.BATCH
+                async with contextlib.aclosing(self._log(topic, position)) as items:
+                    async for item in items:
+                        place.position = position = item.position
+                        yield item
                 while not follower.lagging:
                     while follower.waiting:
                         item = follower.waiting.popleft()
                         if item.position > position:
-                            position = item.position
+                            place.position = position = item.position
                             yield item
                     await follower.wait()
                 follower.lagging = False
         finally:
             self._leave(topic, follower)
+
+    async def _replay(
+        self, topic: str, after: eventlog.Position | None, place: Place
+    ) -> AsyncGenerator[eventlog.Event | Resync, None]:
+        start = place.begin(after or await self._now())
+        async with contextlib.aclosing(self._log(topic, start)) as items:
+            async for item in items:
+                place.position = item.position
+                yield item
+        place.is_at_end = True
+
+    async def _log(self, topic: str, position: eventlog.Position) -> AsyncGenerator[eventlog.Event | Resync, None]:
+        """What the log holds behind a position, up to its settled end."""
+        while True:
+            batch = await self._read(topic, position)
+            if batch.epoch != position.epoch:
+                position = await self._now()
+                yield Resync(position)
+                continue
+            for event in batch.events:
+                position = event.position
+                yield event
+            if len(batch.events) < eventlog.BATCH:
+                return
 
     async def _now(self) -> eventlog.Position:
         async with transactions.transaction(self._sessions) as session:

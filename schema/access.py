@@ -28,6 +28,7 @@ NAMESPACES = {"customer": Audience.CUSTOMER, "ops": Audience.OPS}
 #: of the one argument that every mutation takes
 INPUT = strawberry.argument(description="All that the act needs to know.")
 _KEY = "nimrod-roles"
+_SHARED = "nimrod-shared"
 
 
 def _needs(roles: tuple[Role, ...]) -> str:
@@ -42,8 +43,11 @@ def mutation(roles: tuple[Role, ...], description: str) -> Callable[[F], F]:
     return cast("Callable[[F], F]", strawberry.mutation(description=description + _needs(roles), metadata={_KEY: roles}))
 
 
-def subscription(roles: tuple[Role, ...], description: str) -> Callable[[F], F]:
-    return cast("Callable[[F], F]", strawberry.subscription(description=description + _needs(roles), metadata={_KEY: roles}))
+def subscription(roles: tuple[Role, ...], description: str, *, shared: bool = False) -> Callable[[F], F]:
+    """`shared`: what it carries depends on its arguments and on the scope of the actor, on nothing else of who asks;
+    its resolver follows its topic with the context's `place`."""
+    metadata = {_KEY: roles, _SHARED: shared}
+    return cast("Callable[[F], F]", strawberry.subscription(description=description + _needs(roles), metadata=metadata))
 
 
 def declared_roles(definition: Any) -> tuple[Role, ...] | None:
@@ -57,6 +61,8 @@ class RootFields:
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self._roles: dict[tuple[str, str], tuple[Role, ...]] = {}
+        #: names of the subscription fields that run once for all who ask the same
+        self.shared: set[str] = set()
         core = schema._schema
         for operation, root in (
             ("query", core.query_type),
@@ -71,7 +77,10 @@ class RootFields:
                     self._add(operation, name, field)
 
     def _add(self, scope: str, name: str, field: Any) -> None:
-        roles = declared_roles(field.extensions["strawberry-definition"])
+        definition = field.extensions["strawberry-definition"]
+        if definition.metadata.get(_SHARED):
+            self.shared.add(name)
+        roles = declared_roles(definition)
         if roles is None:
             raise TypeError(f"{scope} {name} does not say who may use it")
         self._roles[scope, name] = roles

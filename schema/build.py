@@ -14,7 +14,7 @@ from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExe
 from strawberry.types.graphql import OperationType
 
 from domain.actor import Actor, Audience
-from schema import access, errors, limits, masking, namespaces, scalars
+from schema import access, errors, limits, masking, namespaces, scalars, sharing
 from schema.documents import Documents
 
 ALL = (Audience.CUSTOMER, Audience.OPS)
@@ -49,6 +49,24 @@ class NimrodSchema(strawberry.Schema):
 
     def open_documents(self, allowed: limits.Limits, *, introspection: bool) -> None:
         self.documents = Documents(self._schema, access.RootFields(self), allowed, introspection=introspection)
+
+    def share(
+        self, query: str, variables: dict[str, Any] | None, operation_name: str | None, who: Actor | None
+    ) -> sharing.Share | None:
+        """What the operation has in common with others; None when it runs for itself, or not at all."""
+        try:
+            document = self.documents.open(query)
+        except GraphQLError:
+            return None
+        operation = None if document.errors else document.operation(operation_name)
+        if operation is None or operation.sharing is None or who is None or access.refusals(operation.requirements, who):
+            return None
+        return operation.sharing.share(query, variables or {}, operation_name, who)
+
+    def resumes(self, share: sharing.Share, variables: dict[str, Any]) -> bool:
+        """Whether the variables hold a cursor to go on from."""
+        operation = self.documents.open(share.query).operation(share.operation_name)
+        return operation is not None and operation.sharing is not None and operation.sharing.resumes(variables)
 
     async def _prepare_operation_async(self, context: ExecutionContext, extensions_runner: Any) -> PreExecutionError | None:  # noqa: ARG002
         try:

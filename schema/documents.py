@@ -16,7 +16,7 @@ from graphql import (
 )
 
 from domain.actor import Role
-from schema import access, limits
+from schema import access, limits, sharing
 
 CACHE_SIZE = 1000
 Requirements = frozenset[tuple[str, tuple[Role, ...]]]
@@ -27,6 +27,8 @@ class Operation:
     node: OperationDefinitionNode
     #: root fields that need a role
     requirements: Requirements
+    #: how it may be run once for many; None when it may not
+    sharing: sharing.Sharing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +85,7 @@ class Documents:
         if not errors:
             for one in operations:
                 name = one.name.value if one.name else None
-                opened[name] = Operation(one, self._root_fields.requirements(node, one))
+                opened[name] = Operation(
+                    one, self._root_fields.requirements(node, one), sharing.of_operation(node, one, self._root_fields.shared)
+                )
         return Document(node, tuple(errors), opened)

@@ -96,7 +96,7 @@ class FleetMutations:
 
 @strawberry.type
 class DispatchSubscriptions:
-    @access.subscription(access.STAFF, "What changes in a metro, as it changes.")
+    @access.subscription(access.STAFF, "What changes in a metro, as it changes.", shared=True)
     async def ops_dispatch_updates(
         self,
         info: strawberry.Info,

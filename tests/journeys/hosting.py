@@ -10,8 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 import uvicorn
+from fastapi import FastAPI
 
 from app.auth import AccessTokens
+from app.fanout.protocol import DirectProtocol
 from app.main import create_app
 from app.settings import Settings
 from domain import ids
@@ -24,20 +26,25 @@ from tests.live import LiveServer
 @asynccontextmanager
 async def hosted(beside: LiveServer, **settings: Any) -> AsyncIterator[str]:
     """The URL of an API on the database of a live server, with the same signing key."""
-    chosen = Settings(data_dir=beside.data_dir, **settings)
-    app = create_app(chosen, beside.database_url, with_worker=False)
-    config = uvicorn.Config(app, port=0, http="httptools", ws="websockets-sansio", log_config=None, access_log=False)
+    async with serving(create_app(Settings(data_dir=beside.data_dir, **settings), beside.database_url, with_worker=False)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """The URL of an application."""
+    config = uvicorn.Config(app, port=0, http="httptools", ws=DirectProtocol, log_config=None, access_log=False)
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve())
     try:
         while not server.started:
-            assert not serving.done(), "the application did not start"
+            assert not running.done(), "the application did not start"
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        await serving
+        await running
 
 
 class ShiftedClock:

@@ -1,0 +1,205 @@
+"""Follower: one subscription of a shared stream, from where its client is to where the stream is, and along with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Protocol
+
+from graphql import GraphQLError
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.types.execution import PreExecutionError
+
+from app.fanout.payloads import payload_of
+from domain import eventlog
+from resolvers.context import Ctx
+from resolvers.streams import Place
+
+if TYPE_CHECKING:
+    from app.fanout.streams import SharedStream
+
+logger = logging.getLogger(__name__)
+
+#: events that wait for one follower; beyond it reads the log by itself
+QUEUE_LIMIT = 1000
+
+
+class TooSlow(Exception):
+    """It has missed events and the stream has no log to read them from again."""
+
+
+class Outlet(Protocol):
+    """Where the events of a follower go."""
+
+    async def ready(self) -> None:
+        """Waits until the peer takes something. Raises WebSocketDisconnected."""
+
+    async def send(self, payload: bytes) -> None: ...
+
+    async def end(self, errors: Sequence[GraphQLError] | None) -> None:
+        """`error` with these errors, or `complete`."""
+
+    async def cut_off(self) -> None:
+        """Closes the socket: the peer is too slow for the stream."""
+
+    def enter(self, follower: Follower) -> bool:
+        """Joins the broadcast; False when the socket cannot be written to directly, or not now."""
+
+    def leave(self, follower: Follower) -> None:
+        """Out of the broadcast, before its next event."""
+
+
+class Backlog:
+    """What waits for one follower while the broadcast does not carry it."""
+
+    __slots__ = ("bell", "lags", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[eventlog.Position | None, bytes]] = deque()
+        self.bell = asyncio.Event()
+        #: True when it became too long: what is missing has to come from the log
+        self.lags = False
+
+    def give(self, position: eventlog.Position | None, payload: bytes) -> None:
+        if len(self.waiting) >= QUEUE_LIMIT:
+            self.waiting.clear()
+            self.lags = True
+        if not self.lags:
+            self.waiting.append((position, payload))
+        self.bell.set()
+
+
+class Follower:
+    """Catching up it has a task and a queue of its own; once it is where the stream is, the broadcast carries it."""
+
+    __slots__ = ("_backlog", "_end", "_outlet", "_position", "_task", "stream")
+
+    def __init__(self, stream: SharedStream, outlet: Outlet) -> None:
+        self.stream = stream
+        self._outlet = outlet
+        self._position = stream.position
+        self._task: asyncio.Task[None] | None = None
+        self._backlog: Backlog | None = None
+        self._end: tuple[Sequence[GraphQLError] | None] | None = None
+
+    def start(self, ctx: Ctx, resuming: dict[str, Any] | None) -> None:
+        """`resuming`: the variables with a cursor, when the client goes on from one."""
+        if resuming is None and self._outlet.enter(self):
+            return
+        self._queue(ctx, resuming)
+
+    def give(self, position: eventlog.Position | None, payload: bytes) -> None:
+        if self._backlog is not None:
+            self._backlog.give(position, payload)
+
+    def fall_back(self) -> None:
+        """Out of the broadcast: the socket takes no more for now. It goes on from the log when it does."""
+        self.stream.broadcast.flush()
+        self._outlet.leave(self)
+        self._position = self.stream.position
+        if self._backlog is None:
+            self._queue(self.stream.service_context(), None)
+
+    def finish(self, errors: Sequence[GraphQLError] | None) -> None:
+        """The stream has ended: so does this, behind what still waits."""
+        self._end = (errors,)
+        if self._backlog is None:
+            self._outlet.leave(self)
+            self._queue(self.stream.service_context(), None)
+        else:
+            self._backlog.bell.set()
+
+    def stop(self) -> None:
+        """The client has completed, or is gone."""
+        self._outlet.leave(self)
+        self.stream.leave(self)
+        if self._task is not None:
+            self._task.cancel()
+
+    def _queue(self, ctx: Ctx, resuming: dict[str, Any] | None) -> None:
+        self._backlog = Backlog()
+        self.stream.queued.add(self)
+        self._task = asyncio.create_task(self._run(self._backlog, ctx, resuming))
+
+    async def _run(self, backlog: Backlog, ctx: Ctx, resuming: dict[str, Any] | None) -> None:
+        try:
+            await self._keep_up(backlog, ctx, resuming)
+        except WebSocketDisconnected:
+            pass
+        except TooSlow:
+            await self._outlet.cut_off()
+        except Exception:
+            logger.exception("a follower failed")
+            await self._finish(None)
+
+    async def _keep_up(self, backlog: Backlog, ctx: Ctx, resuming: dict[str, Any] | None) -> None:
+        if resuming is not None and not await self._resume(ctx, resuming):
+            return
+        while True:
+            await self._outlet.ready()
+            if backlog.lags and self._end is None and not await self._catch_up(backlog, ctx):
+                return
+            await self._drain(backlog)
+            if self._end is not None:
+                await self._finish(self._end[0])
+                return
+            if backlog.lags:
+                continue
+            if self._is_level() and self._outlet.enter(self):
+                self.stream.queued.discard(self)
+                self._backlog = self._task = None
+                return
+            await backlog.bell.wait()
+            backlog.bell.clear()
+
+    async def _drain(self, backlog: Backlog) -> None:
+        while backlog.waiting:
+            position, payload = backlog.waiting.popleft()
+            if position is None or self._position is None or position > self._position:
+                self._position = position
+                await self._outlet.send(payload)
+
+    def _is_level(self) -> bool:
+        """Whether the next event of the stream is the next one of this; a client may come from further ahead."""
+        here, there = self._position, self.stream.position
+        return here is None or (there is not None and there >= here)
+
+    async def _resume(self, ctx: Ctx, variables: dict[str, Any]) -> bool:
+        # Read earlier, the log might end before the place where the stream begins.
+        await self.stream.has_begun()
+        if self._end is not None:
+            await self._finish(self._end[0])
+            return False
+        return await self._replay(ctx, variables, None)
+
+    async def _catch_up(self, backlog: Backlog, ctx: Ctx) -> bool:
+        after = self._position or self.stream.beginning
+        if after is None:
+            raise TooSlow
+        # From here on it queues again, and skips what the log brings as well.
+        backlog.lags = False
+        return await self._replay(ctx, self.stream.variables, after)
+
+    async def _replay(self, ctx: Ctx, variables: dict[str, Any], after: eventlog.Position | None) -> bool:
+        """An execution of its own, up to the end of the log. False: it failed, and with it the operation."""
+        own, place = ctx.fork(), Place(is_replay=True, after=after)
+        own.place = place
+        source = await self.stream.execute(own, variables)
+        async with aclosing(source):
+            async for result in source:
+                if isinstance(result, PreExecutionError):
+                    await self._finish(result.errors)
+                    return False
+                self._position = place.position
+                await self._outlet.send(payload_of(result))
+        self._position = place.position
+        if not place.is_at_end:
+            await self._finish(None)
+        return place.is_at_end
+
+    async def _finish(self, errors: Sequence[GraphQLError] | None) -> None:
+        self.stream.leave(self)
+        await self._outlet.end(errors)

@@ -1,0 +1,110 @@
+"""Handler: subscriptions that are the same are followed together; everything else is the library's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, cast
+
+import orjson
+from graphql import GraphQLError
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+
+from app.fanout import broadcast
+from app.fanout.follower import Follower
+from app.fanout.protocol import EXTENSION, DirectProtocol
+from app.fanout.streams import SharedStreams
+from resolvers.context import Ctx
+
+#: close code: the peer is too slow for a stream that cannot be read again
+TOO_SLOW = 4413
+
+
+class SharedOperation(Operation[Ctx, None]):
+    """An operation that follows a shared stream: the outlet of its follower."""
+
+    __slots__ = ("_direct", "follower")
+
+    def __init__(self, handler: FanoutHandler, id: str, query: str, operation_name: str | None) -> None:
+        super().__init__(handler, id, query, None, operation_name)
+        self._direct = handler.direct()
+        self.follower: Follower
+
+    async def ready(self) -> None:
+        direct = self._direct
+        if direct is not None and not direct.writable.is_set() and not await direct.wait_until_writable():
+            raise WebSocketDisconnected
+
+    async def send(self, payload: bytes) -> None:
+        await self.ready()
+        message = {"id": self.id, "type": "next", "payload": orjson.Fragment(payload)}
+        await self.send_operation_message(cast("Any", message))
+
+    async def end(self, errors: Sequence[GraphQLError] | None) -> None:
+        with suppress(KeyError):  # it was completed by the client just now
+            if errors is None:
+                await self.send_operation_message({"id": self.id, "type": "complete"})
+            else:
+                await self.send_initial_errors(list(errors))
+
+    async def cut_off(self) -> None:
+        await self.handler.websocket.close(TOO_SLOW, "Too slow for this stream")
+
+    def enter(self, follower: Follower) -> bool:
+        direct = self._direct
+        if direct is None or not direct.is_open:
+            return False
+        direct.members[follower] = partial(follower.stream.broadcast.discard, follower, broadcast.opening(self.id))
+        follower.stream.broadcast.add(follower, broadcast.opening(self.id), direct.transport.write)
+        return True
+
+    def leave(self, follower: Follower) -> None:
+        if self._direct is not None and (leave := self._direct.members.pop(follower, None)) is not None:
+            leave()
+
+
+class FanoutHandler(BaseGraphQLTransportWSHandler[Ctx, None]):
+    @property
+    def _streams(self) -> SharedStreams | None:
+        found: SharedStreams | None = cast("Any", self.view).streams
+        return found
+
+    def direct(self) -> DirectProtocol | None:
+        """The connection below, where it is ours and may be written to."""
+        if self._streams is None or not self._streams.writes_directly:
+            return None
+        found: DirectProtocol | None = cast("Any", self.websocket).ws.scope.get("extensions", {}).get(EXTENSION)
+        return found
+
+    async def handle_subscribe(self, message: Any) -> None:
+        limit = self.max_subscriptions_per_connection
+        is_refused = message["id"] in self.operations or (limit is not None and len(self.operations) >= limit)
+        if is_refused or not self.connection_acknowledged or not self._follow_shared(message["id"], message["payload"]):
+            await super().handle_subscribe(message)
+
+    def _follow_shared(self, id: str, payload: dict[str, Any]) -> bool:
+        who, streams = self.context.actor, self._streams
+        if who is None or streams is None:
+            return False
+        if any("\ud800" <= letter <= "\udfff" for letter in id):  # half characters, which orjson refuses
+            return False
+        variables = payload.get("variables") or {}
+        share = streams.schema.share(payload["query"], variables, payload.get("operationName"), who)
+        if share is None:
+            return False
+        operation = SharedOperation(self, id, share.query, share.operation_name)
+        self.operations[id] = operation
+        operation.follower = streams.follow(share, who, operation)
+        operation.follower.start(self.context, variables if streams.schema.resumes(share, variables) else None)
+        return True
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        operation = self.operations.get(operation_id)
+        if isinstance(operation, SharedOperation):
+            del self.operations[operation_id]
+            operation.completed = True
+            operation.follower.stop()
+        else:
+            await super().cleanup_operation(operation_id)

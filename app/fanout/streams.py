@@ -1,0 +1,137 @@
+"""Shared streams: one running execution for all who follow the same, begun by the first and ended with the last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from graphql import GraphQLError
+from strawberry.types.execution import PreExecutionError
+
+from app import telemetry
+from app.fanout.broadcast import Broadcast
+from app.fanout.follower import Follower, Outlet
+from app.fanout.payloads import payload_of
+from domain import eventlog
+from domain.actor import Actor
+from resolvers.context import Ctx, Runtime
+from resolvers.streams import Place
+from schema.build import NimrodSchema
+from schema.sharing import Share
+
+logger = logging.getLogger(__name__)
+
+
+class SharedStreams:
+    """Those of this process."""
+
+    def __init__(
+        self, schema: NimrodSchema, runtime: Runtime, *, window_seconds: float = 0.0, writes_directly: bool = True
+    ) -> None:
+        self.schema = schema
+        self.runtime = runtime
+        self.window_seconds = window_seconds
+        self.writes_directly = writes_directly
+        self._running: dict[Share, SharedStream] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def follow(self, share: Share, who: Actor, outlet: Outlet) -> Follower:
+        """A follower that is still to be started."""
+        stream = self._running.get(share)
+        if stream is None:
+            stream = self._running[share] = SharedStream(self, share, who.as_service())
+        return Follower(stream, outlet)
+
+    def forget(self, stream: SharedStream) -> None:
+        if self._running.get(stream.share) is stream:
+            del self._running[stream.share]
+
+
+class SharedStream:
+    """One execution, its position, and who follows: in the broadcast, or from a queue while they catch up."""
+
+    def __init__(self, streams: SharedStreams, share: Share, service: Actor) -> None:
+        self.share = share
+        self.variables: dict[str, Any] = orjson.loads(share.variables)
+        self.broadcast = Broadcast(streams.window_seconds)
+        self.queued: set[Follower] = set()
+        self._streams = streams
+        self._service = service
+        self._place = Place()
+        self._position: eventlog.Position | None = None
+        self._task = asyncio.create_task(self._run(), name="shared stream")
+
+    @property
+    def position(self) -> eventlog.Position | None:
+        """Of the event that was given out last; at first where it begins, None until that is known."""
+        return self._position or self._place.start
+
+    @property
+    def beginning(self) -> eventlog.Position | None:
+        """Where it began, for those who have had nothing yet."""
+        return self._place.start
+
+    async def has_begun(self) -> None:
+        """Waits until no later event can be missed; also over when the stream has ended before."""
+        await self._place.begun.wait()
+
+    def service_context(self) -> Ctx:
+        runtime = self._streams.runtime
+        return Ctx(
+            runtime=runtime,
+            actor=self._service,
+            address="",
+            request_id=telemetry.new_request_id(),
+            metros=runtime.metro_loader(runtime),
+        )
+
+    async def execute(self, ctx: Ctx, variables: dict[str, Any]) -> Any:
+        return await self._streams.schema.stream(
+            self.share.query, variable_values=variables, context_value=ctx, operation_name=self.share.operation_name
+        )
+
+    def leave(self, follower: Follower) -> None:
+        self.queued.discard(follower)
+        if not self.queued and not self.broadcast:
+            self._streams.forget(self)
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        errors: Sequence[GraphQLError] | None = None
+        try:
+            errors = await self._pump()
+        except Exception:
+            logger.exception("a shared stream failed")
+        self._streams.forget(self)
+        self._place.begun.set()
+        self.broadcast.flush()
+        for follower in [*self.broadcast.members(), *self.queued]:
+            follower.finish(errors)
+
+    async def _pump(self) -> Sequence[GraphQLError] | None:
+        """Gives out every event; the errors, when it could not begin."""
+        ctx = self.service_context()
+        ctx.place = self._place
+        source = await self.execute(ctx, self.variables)
+        async with aclosing(source):
+            async for result in source:
+                if isinstance(result, PreExecutionError):
+                    return result.errors
+                self._give(payload_of(result))
+                ctx.metros = self._streams.runtime.metro_loader(self._streams.runtime)
+                # The loop writes between events, and others have their turn in a flood.
+                await asyncio.sleep(0)
+        return None
+
+    def _give(self, payload: bytes) -> None:
+        self._position = self._place.position
+        queued = [*self.queued]  # before the broadcast, which may add some that have had it
+        self.broadcast.send(payload)
+        for follower in queued:
+            follower.give(self._position, payload)
