@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
 from collections.abc import Coroutine
 from typing import Any
@@ -20,6 +21,7 @@ class Gate:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
         self._relays: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self._flows = asyncio.Event()
         self.port = 0
 
@@ -53,13 +55,15 @@ class Gate:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._writers.clear()
+        gc.collect()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _open(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._begin, "127.0.0.1", self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _shut(self) -> None:
@@ -76,17 +80,22 @@ class Gate:
             for task in others:
                 task.cancel()
             await asyncio.wait(others)
+        for writer in self._writers:
+            writer.transport.abort()
         for _ in range(3):
             await asyncio.sleep(0)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        relay = asyncio.current_task()
-        assert relay is not None
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task that is cancelled before its first step never reaches its `finally`: the gate itself knows every writer.
+        self._writers.append(writer)
+        relay = asyncio.get_running_loop().create_task(self._accept(reader, writer))
         self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._relay(reader, writer)
         finally:
-            self._relays.discard(relay)
             writer.transport.abort()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -108,8 +117,11 @@ class Gate:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = str(self._to.get("host") or "127.0.0.1"), int(self._to.get("port") or 5432)
         if host.startswith("/"):
-            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        return await asyncio.open_connection(host, port)
+            far = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        else:
+            far = await asyncio.open_connection(host, port)
+        self._writers.append(far[1])
+        return far
 
     async def _pour(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -15,6 +15,9 @@ from tests.journeys.clients import Api
 from tests.journeys.gate import Gate
 from tests.live import Launcher, LiveServer
 
+# Connections are cut while they are being made: what the relay had of them is left to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+
 #: a pool that waits for a connection, or a connection that waits for an answer, gives up after a second
 IMPATIENTLY: dict[str, Any] = {"NIMROD_DATABASE_TIMEOUT_SECONDS": "1"}
 FAST_SECONDS = 4.0
