@@ -15,9 +15,6 @@ from tests.journeys.clients import Api
 from tests.journeys.gate import Gate
 from tests.live import Launcher, LiveServer
 
-# Connections are cut while they are being made: what the relay had of them is left to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-
 #: a pool that waits for a connection, or a connection that waits for an answer, gives up after a second
 IMPATIENTLY: dict[str, Any] = {"NIMROD_DATABASE_TIMEOUT_SECONDS": "1"}
 FAST_SECONDS = 4.0
@@ -78,6 +75,8 @@ async def _outcome(rider: Api, vehicle_id: str) -> str:
     return str(answer["data"]["customer"]["reserveVehicle"]["__typename"])
 
 
+# Connections are cut while they are being made: what the relay had of them is left to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("way", ["shut", "mute"])
 async def test_an_outage_is_told_at_once_and_over_by_itself(
     gate: Gate, demo_database: str, serve: Launcher, way: str, record_property: Callable[[str, object], None]
