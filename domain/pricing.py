@@ -8,7 +8,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, tables
@@ -79,14 +78,3 @@ async def get_tariff_version(session: AsyncSession, tariff_id: UUID) -> Tariff:
     if row is None:
         raise errors.NotFound("There is no such tariff.")
     return Tariff(*row)
-
-
-async def list_tariffs(session: AsyncSession, metro_id: UUID, at: datetime) -> list[Tariff]:
-    """The version in force of each vehicle type."""
-    query = (
-        select(*_COLUMNS)
-        .where(_TARIFFS.c.metro_id == metro_id, _TARIFFS.c.valid_from <= at)
-        .ext(distinct_on(_TARIFFS.c.vehicle_type))
-        .order_by(_TARIFFS.c.vehicle_type, _TARIFFS.c.version.desc())
-    )
-    return [Tariff(*row) for row in await session.execute(query)]
