@@ -95,7 +95,6 @@ class HttpEndpoint:
             actor=who,
             address=request.client.host if request.client else "",
             request_id=telemetry.request_id_of(request.scope),
-            metros=self._runtime.metro_loader(self._runtime),
         )
 
     async def _read(self, request: Request) -> GraphQLRequest:

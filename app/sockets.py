@@ -3,79 +3,87 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 import json
+import logging
 import time
-from collections.abc import Mapping
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, cast
 
-import orjson
+import structlog
 from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.websockets import WebSocket, WebSocketDisconnect
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import PingMessage, SubscribeMessage
 
-from app import telemetry
+from app import adapters, telemetry
 from app.auth import AccessTokens, InvalidToken, bearer_of
 from app.fanout.handler import FanoutHandler
+from app.fanout.mailbox import Event
 from app.fanout.streams import SharedStreams
 from resolvers.context import Ctx, Runtime
 from schema.build import NimrodSchema
 
+logger = logging.getLogger(__name__)
+
 INIT_WAIT = timedelta(seconds=5)
-#: messages of one socket in a row, before everybody else's turn
-MESSAGES_PER_TURN = 16
-#: what a close frame holds beside its code
-MAX_REASON_BYTES = 123
 
 
 class CloseCode(IntEnum):
-    """Close codes of ours, beside those of the protocol."""
+    """Close codes that are sent from here, beside the library's."""
 
+    INIT_TIMEOUT = 4408
     TOKEN_EXPIRED = 4403
 
 
-class TextAdapter(ASGIWebSocketAdapter):
-    """orjson's bytes go out as text frames, which is what browsers' clients expect."""
-
-    _sent = 0
-
-    async def send_json(self, message: Mapping[str, object]) -> None:
-        try:
-            await self.ws.send_text(_text_of(message))
-        except (WebSocketDisconnect, RuntimeError) as error:
-            raise WebSocketDisconnected from error
-        self._sent += 1
-        if self._sent % MESSAGES_PER_TURN == 0:
-            # A write that finds room waits for nothing: a stream with much to say would keep the process to itself.
-            await asyncio.sleep(0)
-
-    async def close(self, code: int, reason: str) -> None:
-        # A reason may quote the client, whatever that sent; a socket may be closed from two sides at once.
-        fitting = reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore")
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await self.ws.close(code=code, reason=fitting)
-
-
-def _text_of(message: Mapping[str, object]) -> str:
-    try:
-        return orjson.dumps(message).decode()
-    except TypeError:
-        # Half characters and huge numbers of a client, on their way back: JSON knows them, orjson does not.
-        return json.dumps(message)
-
-
 class Handler(FanoutHandler):
-    _expiry: asyncio.TimerHandle | None = None
+    _timers: tuple[asyncio.TimerHandle, ...] = ()
+    _is_over = False
+    #: kept, or the loop might forget it
+    _closing: asyncio.Task[None] | None = None
+
+    async def handle(self) -> None:
+        """Hears what comes from the connection itself where that is ours, and is done here; else reads until the end."""
+        if self.protocol is None:
+            await super().handle()
+        else:
+            self.on_request_accepted()
+            self.protocol.park(self)
+
+    async def hear(self, event: Event) -> None:
+        structlog.contextvars.bind_contextvars(request_id=self.context.request_id)
+        try:
+            if event["type"] == "websocket.disconnect":
+                await self.shutdown()
+            elif not self._is_over:
+                await self._hear_text(event.get("text"))
+        except WebSocketDisconnected:
+            pass  # it is told so by an event of its own
+        except Exception:
+            logger.exception("a socket failed")
+            await self.websocket.close(1011, "Internal error")
+
+    async def _hear_text(self, text: str | None) -> None:
+        if text is None:
+            await self.handle_invalid_message("WebSocket message type must be text")
+            return
+        try:
+            message: Any = cast("SocketEndpoint", self.view).decode_json(text)
+        except json.JSONDecodeError:
+            await self.handle_invalid_message("WebSocket message must be valid JSON")
+            return
+        await self.handle_message(message)
+
+    def on_request_accepted(self) -> None:
+        # The library keeps a sleeping task for this.
+        self._close_later(INIT_WAIT.total_seconds(), CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
 
     async def handle_message(self, message: Any) -> None:
         if fault := _fault_of(message):
@@ -84,34 +92,32 @@ class Handler(FanoutHandler):
             await super().handle_message(message)
 
     async def handle_connection_init(self, message: Any) -> None:
+        self._cancel_timers()
         if message.get("payload", {}) is None:
             # The protocol allows null for "nothing to say"; the library takes it for malformed.
             message = {**message, "payload": {}}
         await super().handle_connection_init(message)
         if self.connection_acknowledged and self.context.expires_at is not None:
-            self._close_at(self.context.expires_at)
+            self._close_later(self.context.expires_at - time.time(), CloseCode.TOKEN_EXPIRED, "Access token expired")
 
-    def _close_at(self, instant: float) -> None:
-        loop = asyncio.get_running_loop()
-        closing: set[asyncio.Task[None]] = set()
+    def _close_later(self, seconds: float, code: int, reason: str) -> None:
+        self._timers += (asyncio.get_running_loop().call_later(max(0.0, seconds), self._close, code, reason),)
 
-        def close() -> None:
-            task = loop.create_task(self._close_expired())
-            closing.add(task)
-            task.add_done_callback(closing.discard)
+    def _close(self, code: int, reason: str) -> None:
+        self._closing = asyncio.get_running_loop().create_task(self.websocket.close(code, reason))
 
-        self._expiry = loop.call_later(max(0.0, instant - time.time()), close)
-
-    async def _close_expired(self) -> None:
-        await self.websocket.close(CloseCode.TOKEN_EXPIRED, "Access token expired")
+    def _cancel_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = ()
 
     async def handle_ping(self, message: PingMessage) -> None:
         payload = message.get("payload")
         await self.send_message({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
 
     async def shutdown(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
+        self._is_over = True
+        self._cancel_timers()
         await super().shutdown()
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
@@ -163,7 +169,7 @@ def _fault_of_request(payload: Any) -> str | None:
 class SocketEndpoint(GraphQL[Ctx, None]):
     """ASGI app for `/graphql` over WebSocket."""
 
-    websocket_adapter_class = TextAdapter
+    websocket_adapter_class = staticmethod(adapters.adapter_of)  # type: ignore[assignment]
     graphql_transport_ws_handler_class = Handler
 
     def __init__(
@@ -200,7 +206,6 @@ class SocketEndpoint(GraphQL[Ctx, None]):
             actor=None,
             address=request.client.host if request.client else "",
             request_id=telemetry.request_id_of(request.scope),
-            metros=self._runtime.metro_loader(self._runtime),
             authorization=request.headers.get("authorization"),
         )
 
@@ -213,4 +218,6 @@ class SocketEndpoint(GraphQL[Ctx, None]):
                 context.actor, context.expires_at = self._tokens.actor_of(token)
         except InvalidToken:
             raise ConnectionRejectionError from None
+        # Not kept for as long as the socket lives.
+        context.connection_params = context.authorization = None
         return await super().on_ws_connect(context)

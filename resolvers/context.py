@@ -58,7 +58,6 @@ class Ctx:
     #: address of the client, for throttles
     address: str
     request_id: str
-    metros: MetroLoader
     #: payload of `connection_init`, on a WebSocket
     connection_params: dict[str, object] | None = None
     #: header of the handshake, on a WebSocket
@@ -67,6 +66,13 @@ class Ctx:
     expires_at: float | None = None
     #: where the subscription is, when a transport shares it with others
     place: Place | None = None
+    _metros: MetroLoader | None = None
+
+    @property
+    def metros(self) -> MetroLoader:
+        if self._metros is None:
+            self._metros = self.runtime.metro_loader(self.runtime)
+        return self._metros
 
     @property
     def who(self) -> Actor:
@@ -77,4 +83,8 @@ class Ctx:
 
     def fork(self) -> Ctx:
         """The same request with loaders that remember nothing, for the next operation on a socket."""
-        return replace(self, metros=self.runtime.metro_loader(self.runtime))
+        return replace(self, _metros=None)
+
+    def forget_loaded(self) -> None:
+        """What was loaded for one event of a stream may have changed by the next."""
+        self._metros = None

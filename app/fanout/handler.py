@@ -14,7 +14,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 
 from app.fanout import broadcast
 from app.fanout.follower import Follower
-from app.fanout.protocol import EXTENSION, DirectProtocol
+from app.fanout.protocol import DirectProtocol
 from app.fanout.streams import SharedStreams
 from resolvers.context import Ctx
 
@@ -71,12 +71,14 @@ class FanoutHandler(BaseGraphQLTransportWSHandler[Ctx, None]):
         found: SharedStreams | None = cast("Any", self.view).streams
         return found
 
+    @property
+    def protocol(self) -> DirectProtocol | None:
+        """The connection below, where it is ours."""
+        return getattr(self.websocket, "protocol", None)
+
     def direct(self) -> DirectProtocol | None:
-        """The connection below, where it is ours and may be written to."""
-        if self._streams is None or not self._streams.writes_directly:
-            return None
-        found: DirectProtocol | None = cast("Any", self.websocket).ws.scope.get("extensions", {}).get(EXTENSION)
-        return found
+        """The connection below, where the broadcast may write to it."""
+        return self.protocol if self._streams is not None and self._streams.writes_directly else None
 
     async def handle_subscribe(self, message: Any) -> None:
         limit = self.max_subscriptions_per_connection

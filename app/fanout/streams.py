@@ -88,7 +88,6 @@ class SharedStream:
             actor=self._service,
             address="",
             request_id=telemetry.new_request_id(),
-            metros=runtime.metro_loader(runtime),
         )
 
     async def execute(self, ctx: Ctx, variables: dict[str, Any]) -> Any:
@@ -124,7 +123,7 @@ class SharedStream:
                 if isinstance(result, PreExecutionError):
                     return result.errors
                 self._give(payload_of(result))
-                ctx.metros = self._streams.runtime.metro_loader(self._streams.runtime)
+                ctx.forget_loaded()
                 # The loop writes between events, and others have their turn in a flood.
                 await asyncio.sleep(0)
         return None

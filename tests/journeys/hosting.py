@@ -31,9 +31,9 @@ async def hosted(beside: LiveServer, **settings: Any) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The URL of an application."""
-    config = uvicorn.Config(app, port=0, http="httptools", ws=DirectProtocol, log_config=None, access_log=False)
+async def serving(app: FastAPI, ws: Any = DirectProtocol) -> AsyncIterator[str]:
+    """The URL of an application. `ws`: uvicorn's WebSocket protocol, if not ours."""
+    config = uvicorn.Config(app, port=0, http="httptools", ws=ws, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     try:

@@ -20,7 +20,7 @@ from sqlalchemy import event
 from app import database
 from app.auth import AccessTokens
 from app.doorbell import Doorbell
-from app.main import build_runtime, metro_loader
+from app.main import build_runtime
 from app.settings import Settings
 from domain import ids
 from domain.actor import Actor
@@ -85,7 +85,7 @@ mutation($id: ID!) {
 
 
 async def _run(scene: Scene, name: str, text: str, variables: dict[str, Any]) -> dict[str, Any]:
-    context = Ctx(scene.runtime, scene.people[name], "127.0.0.1", "test", metro_loader(scene.runtime))
+    context = Ctx(scene.runtime, scene.people[name], "127.0.0.1", "test")
     result = await SCHEMA.execute(text, variable_values=variables, context_value=context)
     assert result.errors is None
     assert result.data is not None
