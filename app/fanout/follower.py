@@ -13,6 +13,7 @@ from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.types.execution import PreExecutionError
 
+from app.fanout.broadcast import Item
 from app.fanout.payloads import payload_of
 from domain import eventlog
 from resolvers.context import Ctx
@@ -48,8 +49,8 @@ class Outlet(Protocol):
     def enter(self, follower: Follower) -> bool:
         """Joins the broadcast; False when the socket cannot be written to directly, or not now."""
 
-    def leave(self, follower: Follower) -> None:
-        """Out of the broadcast, before its next event."""
+    def leave(self, follower: Follower) -> list[Item]:
+        """Out of the broadcast, before its next event; what it was to get from there."""
 
 
 class Backlog:
@@ -58,17 +59,17 @@ class Backlog:
     __slots__ = ("bell", "lags", "waiting")
 
     def __init__(self) -> None:
-        self.waiting: deque[tuple[eventlog.Position | None, bytes]] = deque()
+        self.waiting: deque[Item] = deque()
         self.bell = asyncio.Event()
         #: True when it became too long: what is missing has to come from the log
         self.lags = False
 
-    def give(self, position: eventlog.Position | None, payload: bytes) -> None:
+    def give(self, item: Item) -> None:
         if len(self.waiting) >= QUEUE_LIMIT:
             self.waiting.clear()
             self.lags = True
         if not self.lags:
-            self.waiting.append((position, payload))
+            self.waiting.append(item)
         self.bell.set()
 
 
@@ -91,17 +92,18 @@ class Follower:
             return
         self._queue(ctx, resuming)
 
-    def give(self, position: eventlog.Position | None, payload: bytes) -> None:
+    def give(self, item: Item) -> None:
         if self._backlog is not None:
-            self._backlog.give(position, payload)
+            self._backlog.give(item)
 
     def fall_back(self) -> None:
         """Out of the broadcast: the socket takes no more for now. It goes on from the log when it does."""
-        self.stream.broadcast.flush()
-        self._outlet.leave(self)
-        self._position = self.stream.position
+        owed = self._outlet.leave(self)
+        self._position = owed[0].before if owed else self.stream.position
         if self._backlog is None:
             self._queue(self.stream.service_context(), None)
+        for item in owed:
+            self.give(item)
 
     def finish(self, errors: Sequence[GraphQLError] | None) -> None:
         """The stream has ended: so does this, behind what still waits."""
@@ -157,10 +159,10 @@ class Follower:
 
     async def _drain(self, backlog: Backlog) -> None:
         while backlog.waiting:
-            position, payload = backlog.waiting.popleft()
-            if position is None or self._position is None or position > self._position:
-                self._position = position
-                await self._outlet.send(payload)
+            item = backlog.waiting.popleft()
+            if item.position is None or self._position is None or item.position > self._position:
+                self._position = item.position
+                await self._outlet.send(item.payload)
 
     def _is_level(self) -> bool:
         """Whether the next event of the stream is the next one of this; a client may come from further ahead."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -27,8 +26,8 @@ class SharedOperation(Operation[Ctx, None]):
 
     __slots__ = ("_direct", "follower")
 
-    def __init__(self, handler: FanoutHandler, id: str, query: str, operation_name: str | None) -> None:
-        super().__init__(handler, id, query, None, operation_name)
+    def __init__(self, handler: FanoutHandler, id: str) -> None:
+        super().__init__(handler, id, "", None, None)  # what it asks for, the stream knows
         self._direct = handler.direct()
         self.follower: Follower
 
@@ -56,13 +55,13 @@ class SharedOperation(Operation[Ctx, None]):
         direct = self._direct
         if direct is None or not direct.is_open:
             return False
-        direct.members[follower] = partial(follower.stream.broadcast.discard, follower, broadcast.opening(self.id))
-        follower.stream.broadcast.add(follower, broadcast.opening(self.id), direct.transport.write)
+        shared = follower.stream.broadcast
+        direct.members[follower] = shared.add(follower, broadcast.opening(self.id), direct.transport.write)
         return True
 
-    def leave(self, follower: Follower) -> None:
-        if self._direct is not None and (leave := self._direct.members.pop(follower, None)) is not None:
-            leave()
+    def leave(self, follower: Follower) -> list[broadcast.Item]:
+        seat = self._direct.members.pop(follower, None) if self._direct is not None else None
+        return [] if seat is None else seat.leave()
 
 
 class FanoutHandler(BaseGraphQLTransportWSHandler[Ctx, None]):
@@ -96,7 +95,7 @@ class FanoutHandler(BaseGraphQLTransportWSHandler[Ctx, None]):
         share = streams.schema.share(payload["query"], variables, payload.get("operationName"), who)
         if share is None:
             return False
-        operation = SharedOperation(self, id, share.query, share.operation_name)
+        operation = SharedOperation(self, id)
         self.operations[id] = operation
         operation.follower = streams.follow(share, who, operation)
         operation.follower.start(self.context, variables if streams.schema.resumes(share, variables) else None)

@@ -65,8 +65,8 @@ class DirectProtocol(WebSocketProtocol):
     _has_sent_close = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        #: what the broadcast writes to this socket for, with a way out of each
-        self.members: dict[Member, Any] = {}
+        #: what the broadcast writes to this socket for
+        self.members: dict[Member, broadcast.Seat] = {}
         super().__init__(*args, **kwargs)
         self.writable = Room()  # type: ignore[assignment]
 
@@ -114,8 +114,8 @@ class DirectProtocol(WebSocketProtocol):
 
     def leave_all(self) -> None:
         members, self.members = self.members, {}
-        for leave in members.values():
-            leave()
+        for seat in members.values():
+            seat.leave()
 
     @property
     def close_sent(self) -> bool:

@@ -13,7 +13,7 @@ from graphql import GraphQLError
 from strawberry.types.execution import PreExecutionError
 
 from app import telemetry
-from app.fanout.broadcast import Broadcast
+from app.fanout.broadcast import Broadcast, Item
 from app.fanout.follower import Follower, Outlet
 from app.fanout.payloads import payload_of
 from domain import eventlog
@@ -129,8 +129,9 @@ class SharedStream:
         return None
 
     def _give(self, payload: bytes) -> None:
-        self._position = self._place.position
-        queued = [*self.queued]  # before the broadcast, which may add some that have had it
-        self.broadcast.send(payload)
+        item = Item(self.position, self._place.position, payload)
+        self._position = item.position
+        queued = [*self.queued]  # before the broadcast, which may add some that are owed it already
+        self.broadcast.send(item)
         for follower in queued:
-            follower.give(self._position, payload)
+            follower.give(item)
