@@ -130,7 +130,7 @@ def run_server(settings: Settings, url: str, *, with_worker: bool, with_probe: b
         log_config=None,
         log_level=settings.log_level,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=settings.drain_seconds,
     )
     _announce(settings)
     # uvicorn raises the signal again once it has shut down: a plain death would leave the embedded database running.

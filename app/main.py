@@ -18,6 +18,7 @@ from strawberry.dataloader import DataLoader
 
 from app import database, demo, health, probe, telemetry
 from app.auth import AccessTokens
+from app.connections import Connections
 from app.doorbell import Doorbell
 from app.fanout.streams import SharedStreams
 from app.gateways.clock import SystemClock
@@ -91,6 +92,8 @@ def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: b
     )
     schema = build.build(AUDIENCES[settings.namespaces], allowed, introspection=not settings.is_production)
 
+    connections = Connections(settings.max_connections_per_account)
+
     def endpoints(served: build.NimrodSchema, runtime: Runtime) -> tuple[HttpEndpoint, SocketEndpoint]:
         return (
             HttpEndpoint(served, runtime, tokens, max_body_bytes=settings.max_body_bytes),
@@ -100,6 +103,7 @@ def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: b
                 tokens,
                 allowed_origins=settings.cors_origins,
                 max_operations=settings.max_subscriptions_per_socket,
+                connections=connections,
                 streams=shared_streams(settings, served, runtime),
             ),
         )

@@ -90,6 +90,13 @@ class Settings(BaseSettings):
     )
     max_subscriptions_per_socket: int = Field(100, ge=1, description="Operations that one WebSocket may run at a time.")
 
+    max_connections_per_account: int = Field(
+        50, ge=1, description="WebSockets and event streams that one account may have open in one process."
+    )
+    drain_seconds: int = Field(
+        5, ge=1, le=300, description="How long a process that is told to stop lets requests and operations come to their end."
+    )
+
     @model_validator(mode="before")
     @classmethod
     def split_lists(cls, values: dict[str, object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError
+from graphql import OperationType as CoreOperationType
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -62,6 +63,11 @@ class NimrodSchema(strawberry.Schema):
         if operation is None or operation.sharing is None or who is None or access.refusals(operation.requirements, who):
             return None
         return operation.sharing.share(query, variables or {}, operation_name, who)
+
+    def is_subscription(self, query: str, operation_name: str | None) -> bool:
+        """Of a document that is running already."""
+        operation = self.documents.open(query).operation(operation_name)
+        return operation is not None and operation.node.operation is CoreOperationType.SUBSCRIPTION
 
     def resumes(self, share: sharing.Share, variables: dict[str, Any]) -> bool:
         """Whether the variables hold a cursor to go on from."""

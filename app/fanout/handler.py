@@ -15,10 +15,8 @@ from app.fanout import broadcast
 from app.fanout.follower import Follower
 from app.fanout.protocol import DirectProtocol
 from app.fanout.streams import SharedStreams
+from app.messages import CloseCode
 from resolvers.context import Ctx
-
-#: close code: the peer is too slow for a stream that cannot be read again
-TOO_SLOW = 4413
 
 
 class SharedOperation(Operation[Ctx, None]):
@@ -49,7 +47,7 @@ class SharedOperation(Operation[Ctx, None]):
                 await self.send_initial_errors(list(errors))
 
     async def cut_off(self) -> None:
-        await self.handler.websocket.close(TOO_SLOW, "Too slow for this stream")
+        await self.handler.websocket.close(CloseCode.TOO_SLOW, "Too slow for this stream")
 
     def enter(self, follower: Follower) -> bool:
         direct = self._direct

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 #: messages that wait; then the client has to, until some are done
 LIMIT = 32
@@ -12,16 +12,22 @@ LIMIT = 32
 Event = Mapping[str, Any]
 
 
+class Listener(Protocol):
+    async def hear(self, event: Event) -> None:
+        """Takes in `websocket.receive` or, once or twice at the end, `websocket.disconnect`. Raises nothing."""
+
+    def drain(self) -> None:
+        """Ends what it does and closes the socket, soon."""
+
+
 class Mailbox:
     """Stands where uvicorn keeps the queue of a running application, for a connection whose application has returned."""
 
-    __slots__ = ("_hear", "_next", "_task", "_tasks", "_waiting")
+    __slots__ = ("_next", "_task", "_tasks", "_waiting", "listener")
 
-    def __init__(
-        self, hear: Callable[[Event], Awaitable[None]], next_: Callable[[], None], tasks: set[asyncio.Task[None]]
-    ) -> None:
-        """`hear` takes in one event, `next_` is called after each; `tasks`: those that a shutdown waits for."""
-        self._hear = hear
+    def __init__(self, listener: Listener, next_: Callable[[], None], tasks: set[asyncio.Task[None]]) -> None:
+        """`next_` is called after each event; `tasks`: those that a shutdown waits for."""
+        self.listener = listener
         self._next = next_
         self._tasks = tasks
         self._task: asyncio.Task[None] | None = None
@@ -41,7 +47,7 @@ class Mailbox:
     async def _empty(self) -> None:
         try:
             while self._waiting:
-                await self._hear(self._waiting.pop(0))
+                await self.listener.hear(self._waiting.pop(0))
                 self._next()
         finally:
             self._task = None

@@ -11,7 +11,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from app.fanout import broadcast
-from app.fanout.mailbox import Event, Mailbox
+from app.fanout.mailbox import Listener, Mailbox
 from app.wire import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
@@ -19,15 +19,12 @@ logger = logging.getLogger(__name__)
 EXTENSION = "nimrod.direct"
 #: how long a peer may take nothing at all
 STALL_SECONDS = 10.0
+#: how long a shutdown waits for the peer's answer to the close frame
+FAREWELL_SECONDS = 1.0
 
 
 class Member(Protocol):
     def fall_back(self) -> None: ...
-
-
-class Listener(Protocol):
-    async def hear(self, event: Event) -> None:
-        """Takes in `websocket.receive` or, once or twice at the end, `websocket.disconnect`. Raises nothing."""
 
 
 class Room:
@@ -88,7 +85,7 @@ class DirectProtocol(WebSocketProtocol):
     def park(self, listener: Listener) -> None:
         """From here on the listener hears what comes; the application may return, and what it used is let go."""
         earlier = self.queue
-        mailbox = Mailbox(listener.hear, self._hear_on, self.tasks)
+        mailbox = Mailbox(listener, self._hear_on, self.tasks)
         self.queue = mailbox  # type: ignore[assignment]
         while not earlier.empty():
             mailbox.put_nowait(earlier.get_nowait())
@@ -165,8 +162,13 @@ class DirectProtocol(WebSocketProtocol):
         super().handle_close(event)
 
     def shutdown(self) -> None:
-        self.leave_all()
-        super().shutdown()
+        mailbox = self._mailbox
+        if mailbox is None or self._has_sent_close or self.transport.is_closing():
+            self.leave_all()
+            super().shutdown()
+        else:
+            self.close_timeout = FAREWELL_SECONDS
+            mailbox.listener.drain()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.leave_all()

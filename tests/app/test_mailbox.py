@@ -17,11 +17,14 @@ class Heard:
         self.nexts = 0
         self.tasks: set[asyncio.Task[None]] = set()
         self.gate = asyncio.Event()
-        self.mailbox = Mailbox(self.hear, self._next, self.tasks)
+        self.mailbox = Mailbox(self, self._next, self.tasks)
 
     async def hear(self, event: Event) -> None:
         await self.gate.wait()
         self.events.append(event["n"])
+
+    def drain(self) -> None:
+        raise AssertionError("nobody shuts down")
 
     def _next(self) -> None:
         self.nexts += 1
