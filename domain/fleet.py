@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import h3
-from sqlalchemy import ColumnElement, Row, Select, bindparam, literal, select
+from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, literal, select, update
 from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,9 +33,6 @@ class VehicleRef:
     def parse(cls, public_id: str, *, path: str = "vehicleId") -> VehicleRef:
         value = ids.decode(public_id, ids.VEHICLE, ids.FLEET_VEHICLE, path=path)
         return cls(value, ids.prefix_of(public_id) == ids.VEHICLE)
-
-    def matches(self) -> ColumnElement[bool]:
-        return (_VEHICLES.c.published_id if self.published else _VEHICLES.c.id) == self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,29 +185,38 @@ def _check(report: Report) -> None:
         raise errors.InvalidInput(issues)
 
 
-async def report_vehicle(session: AsyncSession, who: actor.Actor, ref: VehicleRef, report: Report, *, now: datetime) -> UUID:
+async def report_vehicle(session: AsyncSession, who: actor.Actor, ref: VehicleRef, report: Report, *, now: datetime) -> Vehicle:
     """Corrects what the fleet knows of a vehicle. Raises InvalidInput, NotFound, VehicleUnavailable (it is in use)."""
     _check(report)
-    statement = select(tables.Vehicle).where(ref.matches()).with_for_update()
-    vehicle = (await session.execute(statement)).scalar_one_or_none()
-    if vehicle is None:
-        raise errors.NotFound("There is no such vehicle.", path="vehicleId")
+    vehicle = await get_vehicle(session, ref, lock=True)
     who.require_metro(vehicle.metro_id)
-    if report.state is not None and report.state != vehicle.state:
-        if vehicle.state not in _REPORTED_FROM:
-            raise errors.VehicleUnavailable(f"The vehicle is {vehicle.state}; its state follows from that.", path="state")
-        vehicle.state = report.state
-    if report.battery_percent is not None:
-        vehicle.battery_percent = report.battery_percent
-    if report.odometer_meters is not None:
-        vehicle.odometer_meters = report.odometer_meters
-    if report.position is not None:
-        vehicle.lat, vehicle.lon = report.position.lat, report.position.lon
-        vehicle.h3_cell = h3.str_to_int(h3.latlng_to_cell(vehicle.lat, vehicle.lon, geography.H3_RESOLUTION))
-    vehicle.updated_at = now
-    await session.flush()
+    if report.state not in (None, vehicle.state) and vehicle.state not in _REPORTED_FROM:
+        raise errors.VehicleUnavailable(f"The vehicle is {vehicle.state}; its state follows from that.", path="state")
+    new = _corrections(report, vehicle) | {"updated_at": now}
+    await session.execute(_CORRECT, {"wanted": vehicle.id, **{f"new_{name}": value for name, value in new.items()}})
+    vehicle = replace(vehicle, **{name: value for name, value in new.items() if name != "h3_cell"})
     await eventlog.append_all(session, [changed(vehicle)])
-    return vehicle.id
+    return vehicle
+
+
+_CORRECTED = ("state", "battery_percent", "odometer_meters", "lat", "lon", "h3_cell", "updated_at")
+_CORRECT = (
+    update(cast("Table", _VEHICLES))
+    .where(_VEHICLES.c.id == bindparam("wanted"))
+    .values({_VEHICLES.c[name]: bindparam(f"new_{name}") for name in _CORRECTED})
+)
+
+
+def _corrections(report: Report, vehicle: Vehicle) -> dict[str, Any]:
+    """The columns as they are to be."""
+    given = {"state": report.state, "battery_percent": report.battery_percent, "odometer_meters": report.odometer_meters}
+    position = report.position or vehicle.position
+    return {
+        **{name: getattr(vehicle, name) if value is None else value for name, value in given.items()},
+        "lat": position.lat,
+        "lon": position.lon,
+        "h3_cell": h3.str_to_int(h3.latlng_to_cell(position.lat, position.lon, geography.H3_RESOLUTION)),
+    }
 
 
 def changed(vehicle: Vehicle | tables.Vehicle) -> eventlog.Draft:

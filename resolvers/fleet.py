@@ -104,5 +104,4 @@ async def find_station(ctx: Ctx, station_id: UUID) -> fleet.Station | None:
 
 async def report_vehicle(ctx: Ctx, ref: fleet.VehicleRef, report: fleet.Report) -> fleet.Vehicle:
     async with ctx.runtime.transaction() as session:
-        vehicle_id = await fleet.report_vehicle(session, ctx.who, ref, report, now=ctx.runtime.clock.now())
-        return await fleet.get_vehicle(session, fleet.VehicleRef(vehicle_id, published=False))
+        return await fleet.report_vehicle(session, ctx.who, ref, report, now=ctx.runtime.clock.now())

@@ -149,8 +149,11 @@ class Broadcast:
     @staticmethod
     def _writing(round: Round) -> Iterator[None]:
         number, left = round.number, SOCKETS_PER_TURN
+        first, *others = [item.payload + b"}" for item in round.items]
         for opening, seats in round.seats:
-            frames = b"".join([frame(opening + item.payload + b"}") for item in round.items])
+            frames = frame(opening + first)
+            if others:
+                frames += b"".join([frame(opening + text) for text in others])
             for seat in seats:
                 seat.round = number
                 seat.write(frames)
