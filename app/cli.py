@@ -112,35 +112,20 @@ def refuse_busy_port(settings: Settings) -> None:
 def run_server(settings: Settings, url: str, *, with_worker: bool, with_probe: bool = False) -> None:
     import uvicorn
 
-    from app import telemetry
-    from app.fanout.protocol import DirectProtocol
+    from app import server, telemetry
     from app.main import create_app
 
     telemetry.set_up_logging(settings.log_level)
-    config = uvicorn.Config(
-        create_app(settings, url, with_worker=with_worker, with_probe=with_probe),
-        host=settings.host,
-        port=settings.port,
-        http="httptools",
-        ws=DirectProtocol,
-        ws_max_size=settings.max_body_bytes,
-        # Compressing per socket costs more than it saves when one event goes to many.
-        ws_per_message_deflate=False,
-        access_log=False,
-        log_config=None,
-        log_level=settings.log_level,
-        server_header=False,
-        timeout_graceful_shutdown=settings.drain_seconds,
-    )
+    app = create_app(settings, url, with_worker=with_worker, with_probe=with_probe)
     _announce(settings)
     # uvicorn raises the signal again once it has shut down: a plain death would leave the embedded database running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run()
+        uvicorn.Server(server.config_of(app, settings)).run()
 
 
 def _announce(settings: Settings) -> None:
-    at = f"http://{settings.host}:{settings.port}"
+    at = f"http{'s' if settings.tls_certificate else ''}://{settings.host}:{settings.port}"
     table = Table(title="Nimrod", show_header=False, title_justify="left")
     table.add_row("GraphQL", f"{at}/graphql")
     if not settings.is_production:

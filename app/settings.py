@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     namespaces: Namespaces = Field(Namespaces.ALL, description="What this process serves, and which queues its worker takes.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    tls_certificate: Path | None = Field(None, description="Certificate chain in PEM, to speak TLS without a proxy in front.")
+    tls_key: Path | None = Field(None, description="Private key of the certificate, in PEM.")
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Origins of front ends that browsers may call from, separated by commas."
     )
@@ -110,6 +112,12 @@ class Settings(BaseSettings):
     def refuse_development_defaults(self) -> Settings:
         if self.is_production and self.signing_key is None:
             raise ValueError("NIMROD_SIGNING_KEY must be set in production (32 characters or more).")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_half_of_tls(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("NIMROD_TLS_CERTIFICATE and NIMROD_TLS_KEY belong together: set both, or none.")
         return self
 
     @property

@@ -12,8 +12,8 @@ from uuid import uuid4
 import uvicorn
 from fastapi import FastAPI
 
+from app import server
 from app.auth import AccessTokens
-from app.fanout.protocol import DirectProtocol
 from app.main import create_app
 from app.settings import Settings
 from domain import ids
@@ -26,24 +26,27 @@ from tests.live import LiveServer
 @asynccontextmanager
 async def hosted(beside: LiveServer, **settings: Any) -> AsyncIterator[str]:
     """The URL of an API on the database of a live server, with the same signing key."""
-    async with serving(create_app(Settings(data_dir=beside.data_dir, **settings), beside.database_url, with_worker=False)) as url:
+    given = Settings(data_dir=beside.data_dir, **settings)
+    async with serving(create_app(given, beside.database_url, with_worker=False), given) as url:
         yield url
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, ws: Any = DirectProtocol) -> AsyncIterator[str]:
-    """The URL of an application. `ws`: uvicorn's WebSocket protocol, if not ours."""
-    config = uvicorn.Config(app, port=0, http="httptools", ws=ws, log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
+async def serving(app: FastAPI, settings: Settings | None = None, *, ws: Any = None) -> AsyncIterator[str]:
+    """The URL of an application, served as `nimrod serve` does. `ws`: uvicorn's WebSocket protocol, if not ours."""
+    config = server.config_of(app, settings or Settings())
+    config.port = 0
+    config.ws = ws or config.ws
+    running_server = uvicorn.Server(config)
+    running = asyncio.create_task(running_server.serve())
     try:
-        while not server.started:
+        while not running_server.started:
             assert not running.done(), "the application did not start"
             await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+        port = running_server.servers[0].sockets[0].getsockname()[1]
+        yield f"http{'s' if config.is_ssl else ''}://127.0.0.1:{port}"
     finally:
-        server.should_exit = True
+        running_server.should_exit = True
         await running
 
 
@@ -57,9 +60,9 @@ class ShiftedClock:
         return datetime.now(UTC) + self._shift
 
 
-async def rider_token(server: LiveServer, *, expires_in_seconds: float) -> str:
+async def rider_token(live: LiveServer, *, expires_in_seconds: float) -> str:
     """A token of the demo rider, signed with the server's own key, that runs out then (or did)."""
-    viewer = await Api(server.graphql_url, server.rider_token).run(documents.VIEWER)
+    viewer = await Api(live.graphql_url, live.rider_token).run(documents.VIEWER)
     who = Actor(Audience.CUSTOMER, ids.decode(viewer["id"], ids.CUSTOMER), Role.RIDER, uuid4(), None)
-    secret = Settings(data_dir=server.data_dir).secret()
+    secret = Settings(data_dir=live.data_dir).secret()
     return AccessTokens(secret, ShiftedClock(expires_in_seconds - 60), minutes=1).access_token(who)[0]

@@ -1,0 +1,89 @@
+"""The server: TLS without a proxy in front, down to the frames of the broadcast."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import json
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import ValidationError
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from app.settings import Settings
+from tests.journeys import clients, documents, hosting, riders
+from tests.journeys.clients import Api, receive
+from tests.live import LiveServer
+
+WATCH = "subscription($id: ID!) { opsDispatchUpdates(metroId: $id) { ... on StreamEvent { cursor } } }"
+REPORT = """mutation($id: ID!) { ops { reportVehicle(input: {vehicleId: $id, batteryPercent: 55}) {
+  ... on ReportVehicleSuccess { vehicle { id } } } } }"""
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+    )
+    return paths
+
+
+async def test_requests_and_the_frames_of_a_stream_travel_over_tls(
+    live_server: LiveServer, certificate: tuple[Path, Path]
+) -> None:
+    trust = ssl.create_default_context(cafile=certificate[0])
+    async with (
+        hosting.hosted(live_server, tls_certificate=certificate[0], tls_key=certificate[1]) as url,
+        httpx.AsyncClient(verify=trust, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)) as http,
+    ):
+        assert url.startswith("https://")
+        api = Api(f"{url}/graphql", live_server.dispatcher_token, http)
+        assert await api.run(documents.METROS)
+        metro, vehicle = await riders.default_metro(api), (await riders.free_vehicles(api, "CAR"))[0]
+        ws_url = f"wss{url.removeprefix('https')}/graphql"
+        async with connect(ws_url, ssl=trust, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None) as connection:
+            payload = {"authorization": f"Bearer {live_server.dispatcher_token}"}
+            await connection.send(json.dumps({"type": "connection_init", "payload": payload}))
+            assert (await receive(connection))["type"] == "connection_ack"
+            variables = {"id": metro["id"]}
+            await connection.send(
+                json.dumps({"id": "1", "type": "subscribe", "payload": {"query": WATCH, "variables": variables}})
+            )
+            heard = asyncio.create_task(receive(connection))
+            async with asyncio.timeout(clients.PATIENCE_SECONDS):
+                while not heard.done():
+                    await api.run(REPORT, id=vehicle["id"])
+                    await asyncio.sleep(0.05)
+            assert (await heard)["payload"]["data"]["opsDispatchUpdates"]["cursor"]
+
+
+def test_half_of_tls_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="belong together"):
+        Settings(tls_key=tmp_path / "key.pem")
