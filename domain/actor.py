@@ -32,16 +32,17 @@ class Actor:
 
     @property
     def scope(self) -> str:
-        """What this actor may see, as a key: two actors of one scope may share a stream that is not personal."""
+        """What this actor may see beside what is personal, as a key: actors of one scope may share a stream."""
         if self.audience is Audience.CUSTOMER:
-            return f"customer:{self.account_id}"
+            return "customer"
         metros = "*" if self.metro_ids is None else ",".join(sorted(str(metro) for metro in self.metro_ids))
         return f"ops:{self.role}:{metros}"
 
-    def as_service(self) -> Actor:
-        """The same scope without the person: for what is done once for all who share it."""
+    def as_service(self, *, of_account: bool = False) -> Actor:
+        """The same scope without the session, and without the person unless it is `of_account`: for what is done once
+        for all who share it."""
         nobody = UUID(int=0)
-        return replace(self, account_id=self.account_id if self.audience is Audience.CUSTOMER else nobody, session_id=nobody)
+        return replace(self, account_id=self.account_id if of_account else nobody, session_id=nobody)
 
     def require_metro(self, metro_id: UUID) -> None:
         """Raises NotFound when a member of staff does not work in that metro: what you may not see does not exist."""

@@ -102,4 +102,4 @@ async def follow_chat(ctx: Ctx, *, conversation_id: str, after: str | None) -> A
     wanted = ids.decode(conversation_id, ids.CONVERSATION, path="conversationId")
     async with ctx.runtime.reading() as session:
         conversation = await chat.get_conversation(session, ctx.who, wanted)
-    return ctx.runtime.feed.follow(eventlog.chat_topic(conversation.id), position)
+    return ctx.runtime.feed.follow(eventlog.chat_topic(conversation.id), position, ctx.place)

@@ -18,6 +18,7 @@ from graphql import (
 )
 
 from domain.actor import Actor, Audience, Role
+from schema import sharing
 from schema.fields import F
 
 RIDERS = (Role.RIDER,)
@@ -28,7 +29,7 @@ NAMESPACES = {"customer": Audience.CUSTOMER, "ops": Audience.OPS}
 #: of the one argument that every mutation takes
 INPUT = strawberry.argument(description="All that the act needs to know.")
 _KEY = "nimrod-roles"
-_SHARED = "nimrod-shared"
+_STREAM = "nimrod-stream"
 
 
 def _needs(roles: tuple[Role, ...]) -> str:
@@ -43,10 +44,18 @@ def mutation(roles: tuple[Role, ...], description: str) -> Callable[[F], F]:
     return cast("Callable[[F], F]", strawberry.mutation(description=description + _needs(roles), metadata={_KEY: roles}))
 
 
-def subscription(roles: tuple[Role, ...], description: str, *, shared: bool = False) -> Callable[[F], F]:
-    """`shared`: what it carries depends on its arguments and on the scope of the actor, on nothing else of who asks;
-    its resolver follows its topic with the context's `place`."""
-    metadata = {_KEY: roles, _SHARED: shared}
+def subscription(
+    roles: tuple[Role, ...],
+    description: str,
+    *,
+    per: sharing.Per = sharing.Per.OPERATION,
+    slow: sharing.Slow = sharing.Slow.REREAD,
+) -> Callable[[F], F]:
+    """A stream: who may follow it, for whom one execution is run, what becomes of readers that are too slow for it.
+
+    One that is shared follows its topic with the context's `place`, and its cursor argument is called `after`.
+    """
+    metadata = {_KEY: roles, _STREAM: sharing.Stream(per, slow)}
     return cast("Callable[[F], F]", strawberry.subscription(description=description + _needs(roles), metadata=metadata))
 
 
@@ -61,8 +70,8 @@ class RootFields:
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self._roles: dict[tuple[str, str], tuple[Role, ...]] = {}
-        #: names of the subscription fields that run once for all who ask the same
-        self.shared: set[str] = set()
+        #: what the subscription fields declare, by name
+        self.streams: dict[str, sharing.Stream] = {}
         core = schema._schema
         for operation, root in (
             ("query", core.query_type),
@@ -78,8 +87,8 @@ class RootFields:
 
     def _add(self, scope: str, name: str, field: Any) -> None:
         definition = field.extensions["strawberry-definition"]
-        if definition.metadata.get(_SHARED):
-            self.shared.add(name)
+        if (stream := definition.metadata.get(_STREAM)) is not None:
+            self.streams[name] = stream
         roles = declared_roles(definition)
         if roles is None:
             raise TypeError(f"{scope} {name} does not say who may use it")

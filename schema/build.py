@@ -60,7 +60,7 @@ class NimrodSchema(strawberry.Schema):
         except GraphQLError:
             return None
         operation = None if document.errors else document.operation(operation_name)
-        if operation is None or operation.sharing is None or who is None or access.refusals(operation.requirements, who):
+        if operation is None or operation.sharing is None or access.refusals(operation.requirements, who):
             return None
         return operation.sharing.share(query, variables or {}, operation_name, who)
 

@@ -86,6 +86,6 @@ class Documents:
             for one in operations:
                 name = one.name.value if one.name else None
                 opened[name] = Operation(
-                    one, self._root_fields.requirements(node, one), sharing.of_operation(node, one, self._root_fields.shared)
+                    one, self._root_fields.requirements(node, one), sharing.of_operation(node, one, self._root_fields.streams)
                 )
         return Document(node, tuple(errors), opened)

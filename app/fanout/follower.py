@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphql import GraphQLError
@@ -18,18 +17,17 @@ from app.fanout.payloads import payload_of
 from domain import eventlog
 from resolvers.context import Ctx
 from resolvers.streams import Place
+from schema.sharing import Slow
 
 if TYPE_CHECKING:
     from app.fanout.streams import SharedStream
-
-logger = logging.getLogger(__name__)
 
 #: events that wait for one follower; beyond it reads the log by itself
 QUEUE_LIMIT = 1000
 
 
 class TooSlow(Exception):
-    """It has missed events and the stream has no log to read them from again."""
+    """It has missed events that the stream does not bring again."""
 
 
 class Outlet(Protocol):
@@ -133,9 +131,9 @@ class Follower:
             pass
         except TooSlow:
             await self._outlet.cut_off()
-        except Exception:
-            logger.exception("a follower failed")
-            await self._finish(None)
+        except Exception as error:
+            with suppress(WebSocketDisconnected):
+                await self._finish([self.stream.fault(error)])
 
     async def _keep_up(self, backlog: Backlog, ctx: Ctx, resuming: dict[str, Any] | None) -> None:
         if resuming is not None and not await self._resume(ctx, resuming):
@@ -179,7 +177,7 @@ class Follower:
 
     async def _catch_up(self, backlog: Backlog, ctx: Ctx) -> bool:
         after = self._position or self.stream.beginning
-        if after is None:
+        if after is None or self.stream.share.slow is Slow.CUT_OFF:
             raise TooSlow
         # From here on it queues again, and skips what the log brings as well.
         backlog.lags = False

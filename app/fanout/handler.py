@@ -85,7 +85,7 @@ class FanoutHandler(BaseGraphQLTransportWSHandler[Ctx, None]):
 
     def _follow_shared(self, id: str, payload: dict[str, Any]) -> bool:
         who, streams = self.context.actor, self._streams
-        if who is None or streams is None:
+        if streams is None:
             return False
         if any("\ud800" <= letter <= "\udfff" for letter in id):  # half characters, which orjson refuses
             return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
@@ -20,10 +19,9 @@ from domain import eventlog
 from domain.actor import Actor
 from resolvers.context import Ctx, Runtime
 from resolvers.streams import Place
+from schema import masking
 from schema.build import NimrodSchema
 from schema.sharing import Share
-
-logger = logging.getLogger(__name__)
 
 
 class SharedStreams:
@@ -41,11 +39,11 @@ class SharedStreams:
     def __len__(self) -> int:
         return len(self._running)
 
-    def follow(self, share: Share, who: Actor, outlet: Outlet) -> Follower:
+    def follow(self, share: Share, who: Actor | None, outlet: Outlet) -> Follower:
         """A follower that is still to be started."""
         stream = self._running.get(share)
         if stream is None:
-            stream = self._running[share] = SharedStream(self, share, who.as_service())
+            stream = self._running[share] = SharedStream(self, share, _service_of(share, who))
         return Follower(stream, outlet)
 
     def forget(self, stream: SharedStream) -> None:
@@ -53,14 +51,19 @@ class SharedStreams:
             del self._running[stream.share]
 
 
+def _service_of(share: Share, who: Actor | None) -> Actor | None:
+    return None if who is None else who.as_service(of_account=share.viewer is not None)
+
+
 class SharedStream:
     """One execution, its position, and who follows: in the broadcast, or from a queue while they catch up."""
 
-    def __init__(self, streams: SharedStreams, share: Share, service: Actor) -> None:
+    def __init__(self, streams: SharedStreams, share: Share, service: Actor | None) -> None:
         self.share = share
         self.variables: dict[str, Any] = orjson.loads(share.variables)
         self.broadcast = Broadcast(streams.window_seconds)
         self.queued: set[Follower] = set()
+        self.request_id = telemetry.new_request_id()
         self._streams = streams
         self._service = service
         self._place = Place()
@@ -87,8 +90,12 @@ class SharedStream:
             runtime=runtime,
             actor=self._service,
             address="",
-            request_id=telemetry.new_request_id(),
+            request_id=self.request_id,
         )
+
+    def fault(self, error: Exception) -> GraphQLError:
+        """What followers are told of a failure of the engine itself."""
+        return masking.present(GraphQLError("", original_error=error), self.request_id)
 
     async def execute(self, ctx: Ctx, variables: dict[str, Any]) -> Any:
         return await self._streams.schema.stream(
@@ -105,8 +112,8 @@ class SharedStream:
         errors: Sequence[GraphQLError] | None = None
         try:
             errors = await self._pump()
-        except Exception:
-            logger.exception("a shared stream failed")
+        except Exception as error:
+            errors = [self.fault(error)]
         self._streams.forget(self)
         self._place.begun.set()
         self.broadcast.flush()

@@ -12,7 +12,7 @@ from strawberry import field
 from domain import chat as domain_chat
 from domain import ids
 from resolvers import chat
-from schema import access, enums, errors
+from schema import access, enums, errors, sharing
 from schema.types import chat_events
 from schema.types.chat import Conversation
 from schema.types.geo import LatLngInput
@@ -150,7 +150,9 @@ class ChatMutations:
 
 @strawberry.type
 class ChatSubscriptions:
-    @access.subscription(access.RIDERS, "What happens in one of the rider's own conversations, as it happens.")
+    @access.subscription(
+        access.RIDERS, "What happens in one of the rider's own conversations, as it happens.", per=sharing.Per.VIEWER
+    )
     async def customer_chat_events(
         self,
         info: strawberry.Info,

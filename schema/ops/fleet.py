@@ -11,7 +11,7 @@ from strawberry import field
 
 from domain import fleet as domain_fleet
 from resolvers import dispatch, fleet, metros
-from schema import access, errors
+from schema import access, errors, sharing
 from schema.connections import Connection, connection
 from schema.customer.metros import After, First
 from schema.types import dispatch as dispatch_types
@@ -96,7 +96,7 @@ class FleetMutations:
 
 @strawberry.type
 class DispatchSubscriptions:
-    @access.subscription(access.STAFF, "What changes in a metro, as it changes.", shared=True)
+    @access.subscription(access.STAFF, "What changes in a metro, as it changes.", per=sharing.Per.SCOPE)
     async def ops_dispatch_updates(
         self,
         info: strawberry.Info,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -45,7 +47,6 @@ def test_other_variables_documents_names_and_scopes_are_other_streams() -> None:
         'subscription($m: ID!, $c: String = "x") { opsDispatchUpdates(metroId: $m, after: $c) { __typename } }',
         'subscription($m: ID!) { opsDispatchUpdates(metroId: $m, after: "x") { __typename } }',
         "subscription($m: ID!) { ...F } fragment F on Subscription { opsDispatchUpdates(metroId: $m) { __typename } }",
-        "subscription($m: ID!) { customerChatEvents(conversationId: $m) { __typename } }",
         "query($m: ID!) { ops { metro(id: $m) { id } } }",
         "subscription { nothing }",
         "{",
@@ -53,6 +54,18 @@ def test_other_variables_documents_names_and_scopes_are_other_streams() -> None:
 )
 def test_what_says_more_than_the_plain_field_runs_for_itself(query: str) -> None:
     assert share(query, ADMIN, m="1") is None
+
+
+def test_a_personal_stream_is_shared_by_one_account_alone() -> None:
+    chat = "subscription($m: ID!) { customerChatEvents(conversationId: $m) { __typename } }"
+    elsewhere, other = replace(RIDER, session_id=uuid4()), replace(RIDER, account_id=uuid4())
+    assert share(chat, RIDER, m="1") == share(chat, elsewhere, m="1") is not None
+    assert share(chat, other, m="1") not in (share(chat, RIDER, m="1"), None)
+
+
+def test_a_shared_execution_belongs_to_nobody_and_a_personal_one_to_its_account() -> None:
+    assert ADMIN.as_service() == replace(ADMIN, session_id=uuid4(), account_id=uuid4()).as_service()
+    assert RIDER.as_service(of_account=True).account_id == RIDER.account_id
 
 
 def test_who_may_not_see_it_and_what_cannot_be_written_down_share_nothing() -> None:
