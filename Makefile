@@ -60,6 +60,7 @@ web-check: web
 
 bench: setup ## Measure Nimrod beside its peers (BENCH=folder of the peer benchmark, else ../shared/bench)
 	@$(BIN)/python -m tests.bench.run
+	@$(BIN)/python -m tests.bench.fanout
 
 soak: setup ## Run what takes minutes: long property runs and chaos
 	NIMROD_SOAK=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --timeout 900

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import strawberry
 
+from app import probe_dispatch
 from resolvers.context import Ctx
 from schema import access, errors, limits
 from schema.build import NimrodSchema
@@ -77,7 +78,7 @@ class ProbeQuery:
 
 
 @strawberry.type(name="Mutation", description="What can be done.")
-class ProbeMutation:
+class ProbeMutation(probe_dispatch.DispatchMutation):
     @access.mutation(access.PUBLIC, "Counts one up.")
     async def bump(self) -> int:
         bench.counter += 1
@@ -85,7 +86,7 @@ class ProbeMutation:
 
 
 @strawberry.type(name="Subscription", description="What can be followed.")
-class ProbeSubscription:
+class ProbeSubscription(probe_dispatch.DispatchSubscription):
     @access.subscription(access.PUBLIC, "Numbers up to `to`, then the end.")
     async def count(self, to: int = 3, every_ms: EveryMs = 5) -> AsyncGenerator[int, None]:
         with bench.generator():

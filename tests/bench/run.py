@@ -1,4 +1,8 @@
-"""The benchmark: Nimrod's target through the peers' harness, where that folder is there."""
+"""The benchmark: Nimrod's targets through the peers' harness, where that folder is there, beside the peers.
+
+`nimrod` is the real schema; `nimrod-durable` and `nimrod-memory` are the probe's dispatch, which is the peers' event: the
+one through the log, the other without, as the peers have it.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.auth import AccessTokens
-from app.gateways.clock import SystemClock
 from domain import ids
-from domain.actor import Actor, Audience, Role
-from tests.bench import rows
+from tests.bench import load, rows, servers
+from tests.bench.servers import ROOT, WORK
 
-ROOT = Path(__file__).parents[2]
 HARNESS = Path(os.environ.get("BENCH", ROOT.parent / "shared" / "bench"))
-WORK = ROOT / ".nimrod" / "bench"
-SIGNING_KEY = "bench bench bench bench bench bench"  # a key for numbers, not for people
+#: `@` stands for the targets of ours
+DEFAULT = ["--peers", "mercurius,strawberry,raw,@", "--rounds", "3", "--seconds", "4", "--subscribers", "1000,5000"]
 
 
 def harness() -> Path:
@@ -35,22 +36,23 @@ def harness() -> Path:
     return copy
 
 
-def target() -> Path:
-    who = Actor(Audience.OPS, rows.STAFF, Role.DISPATCHER, session_id=rows.STAFF)
-    token, _ = AccessTokens(SIGNING_KEY.encode(), SystemClock(), minutes=24 * 60).access_token(who)
-    text = string.Template((Path(__file__).parent / "target.json").read_text()).safe_substitute(
-        ROOT=ROOT,
-        PYTHON=sys.executable,
-        NIMROD=Path(sys.executable).parent / "nimrod",
-        DATABASE_URL=rows.url(),
-        DATA_DIR=WORK / "data",
-        SIGNING_KEY=SIGNING_KEY,
-        TOKEN=token,
-        METRO=ids.encode(ids.METRO, rows.METRO),
-    )
+def targets() -> list[Path]:
+    """Those of ours, filled in."""
     WORK.mkdir(parents=True, exist_ok=True)
-    made = WORK / "nimrod.json"
-    made.write_text(json.dumps(json.loads(text), indent=1))
+    given = {
+        "ROOT": ROOT,
+        "PYTHON": sys.executable,
+        "DATABASE_URL": rows.url(),
+        "DATA_DIR": WORK / "data",
+        "SIGNING_KEY": servers.SIGNING_KEY,
+        "TOKEN": load.token(),
+        "METRO": ids.encode(ids.METRO, rows.METRO),
+    }
+    made = []
+    for template in sorted((Path(__file__).parent / "targets").glob("*.json")):
+        text = string.Template(template.read_text()).safe_substitute(given)
+        made.append(WORK / template.name)
+        made[-1].write_text(json.dumps(json.loads(text), indent=1))
     return made
 
 
@@ -59,8 +61,8 @@ def main(arguments: list[str]) -> int:
         print(f"The peer benchmark is not at {HARNESS}: set BENCH to its folder.", file=sys.stderr)  # noqa: T201
         return 1
     folder = harness()
-    given = arguments or ["--peers", "mercurius,strawberry,raw,@", "--rounds", "3", "--seconds", "4", "--subscribers", "1000"]
-    own = str(target())
+    given = arguments or DEFAULT
+    own = ",".join(map(str, targets()))
     given = [argument.replace("@", own) for argument in given]
     return subprocess.run(
         [sys.executable, "run.py", *given, "--json", str(WORK / "result.json")], cwd=folder, check=False
