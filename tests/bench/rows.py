@@ -18,7 +18,8 @@ from domain import ids
 
 ADMIN = os.environ.get("NIMROD_BENCH_ADMIN_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 PEERS = os.environ.get("BENCH_DSN", "postgresql://bench:bench@127.0.0.1:5432/mobility_bench")
-NAME = "nimrod_bench"
+#: another one when two measure at once
+NAME = os.environ.get("NIMROD_BENCH_DATABASE", "nimrod_bench")
 METRO = UUID("0190b0c0-0000-7000-8000-000000000001")
 STAFF = UUID("0190b0c0-0000-7000-8000-000000000002")
 _EXPECTED = 200_000
