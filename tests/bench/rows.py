@@ -72,12 +72,17 @@ def url() -> str:
     return ADMIN.rsplit("/", 1)[0] + f"/{NAME}"
 
 
-def load() -> None:
-    """Makes and fills the database once; afterwards only what a run has written is removed."""
+def make() -> None:
+    """A database with the schema of today, and whatever rows it has."""
     with psycopg.connect(ADMIN, autocommit=True) as admin:
         if admin.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone() is None:
             admin.execute(f'create database "{NAME}"'.encode())
     database.migrate(url())
+
+
+def load() -> None:
+    """Makes and fills the database once; afterwards only what a run has written is removed."""
+    make()
     with psycopg.connect(url()) as own:
         count = own.execute("select count(*) from reservations").fetchone()
         if count is None or count[0] < _EXPECTED:

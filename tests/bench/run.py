@@ -58,8 +58,8 @@ def targets() -> list[Path]:
 
 def main(arguments: list[str]) -> int:
     if not HARNESS.is_dir():
-        print(f"The peer benchmark is not at {HARNESS}: set BENCH to its folder.", file=sys.stderr)  # noqa: T201
-        return 1
+        print(f"The peer benchmark is not at {HARNESS}: set BENCH to its folder. The peers are left out.")  # noqa: T201
+        return 0
     folder = harness()
     given = arguments or DEFAULT
     own = ",".join(map(str, targets()))

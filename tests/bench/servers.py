@@ -49,6 +49,7 @@ def environment(**more: str) -> dict[str, str]:
         "NIMROD_DATA_DIR": str(WORK / "data"),
         "NIMROD_SIGNING_KEY": SIGNING_KEY,
         "NIMROD_NAMESPACES": "all",
+        "NIMROD_MAX_CONNECTIONS_PER_ACCOUNT": "100000",
         "NIMROD_LOG_LEVEL": "warning",
     }
     return {**{name: value for name, value in os.environ.items() if not name.startswith("NIMROD_")}, **own, **more}
