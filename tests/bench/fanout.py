@@ -11,7 +11,8 @@ of order fails.
 - `latency`: from commit to each delivery, 10 events per second. The server writes the instant at which its commit
   returned into the answer of the mutation, on the machine's monotonic clock, which this process shares. So the way of the
   request is left out; the bell, the reader, the execution, the write and the reading here are in. The bells of
-  PostgreSQL and of Redis leave the process and come back; the one in memory stays inside.
+  PostgreSQL and of Redis leave the process and come back; the one in memory stays inside. Nothing else may write to the
+  cluster meanwhile: the log waits for the oldest open transaction of all its databases.
 - `memory`: what the server's resident memory has grown by per subscription that waits.
 - `durable`: what the log costs: CPU per event with it less CPU per event without, in turns.
 """
