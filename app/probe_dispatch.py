@@ -13,7 +13,7 @@ import strawberry
 from domain import errors, eventlog
 from resolvers.context import Ctx
 from resolvers.streams import Resync
-from schema import access
+from schema import access, sharing
 
 TOPIC = "probe:dispatch"
 KIND = "probe.dispatched"
@@ -132,7 +132,7 @@ class DispatchMutation:
 
 @strawberry.type(description="Dispatch that can be followed.")
 class DispatchSubscription:
-    @access.subscription(access.PUBLIC, "What was written to the log, from `after` or from now on.", shared=True)
+    @access.subscription(access.PUBLIC, "What was written to the log, from `after` or from now on.", per=sharing.Per.SCOPE)
     async def durable_dispatch(self, info: Info, after: str | None = None) -> AsyncGenerator[ProbeDispatch, None]:
         ctx = info.context
         position = None if after is None else ctx.runtime.cursors.position(after)
@@ -143,7 +143,9 @@ class DispatchSubscription:
                     raise errors.OutOfReach("The history of the probe is gone. Begin anew.")
                 yield ProbeDispatch.of(ctx, event)
 
-    @access.subscription(access.PUBLIC, "What is published in this process, from now on.", shared=True)
+    @access.subscription(
+        access.PUBLIC, "What is published in this process, from now on.", per=sharing.Per.SCOPE, slow=sharing.Slow.CUT_OFF
+    )
     async def memory_dispatch(self, info: Info) -> AsyncGenerator[ProbeDispatch, None]:
         events = hub.follow()
         if info.context.place is not None:
