@@ -112,14 +112,16 @@ async def current_position(session: AsyncSession | AsyncConnection) -> Position:
 
 
 # The epoch, the end of what is settled and the horizon, if that lies behind the position, stand beside every event: one
-# snapshot says what is there and what is gone. They are worked out once, hence `offset 0`.
+# snapshot says what is there and what is gone. They are worked out once, hence `offset 0`. A horizon that is not settled is
+# an event that was erased so early: to tell of it now would skip what an open transaction may still write before it.
 _READ = text(
     "select e.seq, e.xid::text::bigint as xid, e.kind, e.version, e.payload, e.at, e.xid < s.xmin as settled,"
     " s.epoch, s.open_from, s.is_lost"
-    " from (select p.epoch, x.xmin, x.xmin::text::bigint as open_from, h.xid < x.xmin as is_lost"
+    " from (select p.epoch, x.xmin, x.xmin::text::bigint as open_from, h.topic is not null as is_lost"
     "   from event_log_epoch p cross join pg_snapshot_xmin(pg_current_snapshot()) as x (xmin)"
     "   left join event_log_horizons h"
-    "     on h.topic = :topic and (h.xid, h.seq) > (cast(cast(:xid as text) as xid8), cast(:seq as bigint)) offset 0"
+    "     on h.topic = :topic and (h.xid, h.seq) > (cast(cast(:xid as text) as xid8), cast(:seq as bigint))"
+    "     and h.xid < x.xmin offset 0"
     " ) s left join lateral ("
     "   select * from event_log where topic = :topic"
     "   and (xid, seq) > (cast(cast(:xid as text) as xid8), cast(:seq as bigint)) order by xid, seq limit :limit"
@@ -133,9 +135,6 @@ async def read_after(session: AsyncSession | AsyncConnection, topic: str, after:
     first = rows[0]
     if first.epoch != after.epoch or first.is_lost:
         return Batch([], first.epoch, False, Position(first.epoch, first.open_from, 0))
-    if first.is_lost is False:
-        # Erased before it was settled: to go on now would skip what an open transaction may still write before it.
-        return Batch([], first.epoch, True)
     events: list[Event] = []
     for row in rows:
         if row.seq is None or not row.settled:

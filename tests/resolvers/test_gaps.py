@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import SessionFactory
 from domain import eventlog, history
@@ -90,14 +93,29 @@ async def test_who_follows_and_has_had_everything_hears_nothing_of_it(
 
 
 async def test_a_live_reader_that_comes_too_late_tells_all_its_followers(
-    session_factory: SessionFactory, feed: Feed, bell: HandBell, topic: str
+    session_factory: SessionFactory, feed: Feed, bell: HandBell, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read, is_away, failed = eventlog.read_after, False, asyncio.Event()
+
+    async def failing(session: AsyncSession, of: str, *given: Any) -> eventlog.Batch:
+        if is_away and of == topic:
+            failed.set()
+            raise exc.OperationalError("select", {}, OSError("gone"))
+        return await read(session, of, *given)
+
+    monkeypatch.setattr(eventlog, "read_after", failing)
     async with aclosing(feed.follow(topic, START)) as one, aclosing(feed.follow(topic, START)) as other:
         await append(session_factory, topic, 1)
         await bell.ring([topic])
         assert [await next_of(one), await next_of(other)] == [1, 1]
-        await append(session_factory, topic, 2)
+        is_away = True
+        await bell.ring([topic])
+        await failed.wait()
+        async with session_factory.begin() as session:
+            await eventlog.append(session, topic, "vehicle.changed", {"n": 2})
+        await append(session_factory, eventlog.dispatch_topic(uuid4()), 0)
         await forget(session_factory, topic)
+        is_away = False
         await bell.ring([topic])
         gaps = [await next_of(one), await next_of(other)]
         assert isinstance(gaps[0], Resync)
@@ -124,7 +142,10 @@ async def test_what_is_erased_unsettled_reaches_the_live_reader_as_a_gap(
             told = asyncio.ensure_future(next_of(items))
             assert not (await asyncio.wait([told], timeout=0.2))[0], "the slow one may still come before it"
             await slow.commit()
-            assert isinstance(await told, Resync)
+        await append(session_factory, eventlog.dispatch_topic(uuid4()), 0)
+        await bell.ring([topic])
+        gap = await told
+    assert isinstance(gap, Resync)
 
 
 async def test_a_replay_meets_the_gap_and_comes_to_the_end(session_factory: SessionFactory, feed: Feed, topic: str) -> None:
