@@ -21,7 +21,8 @@ KEPT: Mapping[str, timedelta | None] = {
 #: events that one transaction deletes at most
 BATCH = 1000
 
-# The index is named by its expression and its condition. Sweepers beside each other skip what the other one has.
+# The index is named by its expression and its condition; a chat is not in it, so its class cannot have an age without another
+# index. Sweepers beside each other skip what the other one has.
 _FORGET = text(
     "with old as (select seq from event_log where split_part(topic, ':', 1) = :topic_class and topic not like 'chat:%'"
     "  and at < :before and xid < pg_snapshot_xmin(pg_current_snapshot())"
