@@ -145,7 +145,7 @@ async def test_a_backup_takes_the_place_of_what_came_later(database_url: str, tm
 
 
 async def test_what_was_gone_before_a_backup_stays_gone_and_outdates_no_new_cursor(
-    database_url: str, other_cluster: str, tmp_path: Path
+    database_url: str, empty_database: str, tmp_path: Path
 ) -> None:
     topic, file = eventlog.dispatch_topic(new()), tmp_path / "nimrod.backup"
     async with database.opened(Settings(), database_url) as sessions:
@@ -155,11 +155,11 @@ async def test_what_was_gone_before_a_backup_stays_gone_and_outdates_no_new_curs
         async with sessions.begin() as session:
             tomorrow = datetime.now(UTC) + timedelta(days=1)
             assert await history.forget_events(session, "dispatch", before=tomorrow, limit=1) == 1
-            # As of a cluster that has counted far more transactions than the other one.
+            # As of a cluster that has counted far more transactions than this one.
             await session.execute(text("update event_log_horizons set xid = '4000000000'::xid8"))
         backups.back_up(database_url, file)
         before = await position_of(sessions)
-    for url in (other_cluster, database_url):
+    for url in (empty_database, database_url):
         backups.restore(url, file, replace=url == database_url)
         await check_streams(url, topic, before)
         async with followed(url) as (sessions, feed):
