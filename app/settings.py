@@ -76,6 +76,12 @@ class Settings(BaseSettings):
         0.0, ge=0, le=5, description="Pause of the offline model after each word, to watch it stream."
     )
     map: Path | None = Field(None, description="An OpenStreetMap extract (.osm.pbf). Unset: a generated demo city.")
+    dispatch_history_days: int = Field(
+        7,
+        ge=1,
+        le=365,
+        description="How long events of dispatch are kept for clients that come back; who comes later is told to read again.",
+    )
     log_level: str = Field("info", description="debug, info, warning or error.")
     max_document_tokens: int = Field(2000, ge=100, description="Lexical tokens that a GraphQL document may have.")
     max_document_fields: int = Field(2000, ge=10, description="Fields that a GraphQL operation may select, fragments counted in.")

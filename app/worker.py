@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import procrastinate
@@ -12,6 +14,7 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.exceptions import NoResult
 from procrastinate.jobs import Job, Status
 from psycopg.conninfo import make_conninfo
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents.flusher import Flusher
 from agents.router import ModelRouter
@@ -20,7 +23,7 @@ from agents.turns import AgentRuntime, answer_turn
 from app.database import SessionFactory
 from app.gateways.maps import Maps
 from app.settings import Namespaces, Settings
-from domain import expiry, idempotency, jobs, ports, turns
+from domain import expiry, history, idempotency, jobs, ports, turns
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ STALLED_SWEEP_SECONDS = 2.0
 RESERVATION_SWEEP_SECONDS = 2.0
 TURN_SWEEP_SECONDS = 30.0
 KEY_SWEEP_SECONDS = 3600.0
+HISTORY_SWEEP_SECONDS = 60.0
 CONCURRENCY = 8
 GRACE_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 10.0)
@@ -81,6 +85,7 @@ class Worker:
                 group.create_task(self._every(RESERVATION_SWEEP_SECONDS, self._sweep_reservations, "reservations"))
                 group.create_task(self._every(TURN_SWEEP_SECONDS, self._fail_abandoned_turns, "abandoned turns"))
                 group.create_task(self._every(KEY_SWEEP_SECONDS, self._forget_keys, "idempotency keys"))
+                group.create_task(self._every(HISTORY_SWEEP_SECONDS, self._forget_history, "history"))
         finally:
             await self._flusher.close()
             await asyncio.wait([flushing], timeout=GRACE_SECONDS)
@@ -154,6 +159,20 @@ class Worker:
     async def _forget_keys(self) -> None:
         async with self._sessions.begin() as session:
             await idempotency.forget_old_keys(session, now=self._clock.now())
+
+    async def _forget_history(self) -> None:
+        """In short transactions, however much there is."""
+        kept = {**history.KEPT, "dispatch": timedelta(days=self._settings.dispatch_history_days)}
+        for topic_class, age in kept.items():
+            if age is not None:
+                await self._in_batches(partial(history.forget_events, topic_class=topic_class, before=self._clock.now() - age))
+        await self._in_batches(partial(turns.forget_deltas, now=self._clock.now()))
+
+    async def _in_batches(self, forget: Callable[[AsyncSession], Awaitable[int]]) -> None:
+        count = history.BATCH
+        while count == history.BATCH:
+            async with self._sessions.begin() as session:
+                count = await forget(session)
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]], name: str) -> None:
         while True:

@@ -1,7 +1,8 @@
 """The event log: what changed, written in the transaction of the change, read in commit order.
 
 A position is (epoch, xid, seq). Reading stops below the oldest transaction still open (`pg_snapshot_xmin`), so an event
-of a slow transaction is never skipped by somebody who already read a later number.
+of a slow transaction is never skipped by somebody who already read a later number. What `domain.history` deletes leaves a
+horizon: who asks for what lay before it is told so.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ class Batch:
     epoch: int
     #: True when rows wait behind a transaction that is still open: look again soon
     unsettled: bool
+    #: Where to go on when what came behind the position asked for is gone or was never there; None: nothing is missing.
+    #: All that lies before it is in whatever is read after this batch.
+    gap: Position | None = None
 
 
 def dispatch_topic(metro_id: UUID) -> str:
@@ -107,10 +111,18 @@ async def current_position(session: AsyncSession | AsyncConnection) -> Position:
     return Position(epoch, xid, 0)
 
 
+# The epoch, the end of what is settled and the horizon, if that lies behind the position, stand beside every event: one
+# snapshot says what is there and what is gone. They are worked out once, hence `offset 0`. A horizon that is not settled is
+# an event that was erased so early: to tell of it now would skip what an open transaction may still write before it.
 _READ = text(
-    "select e.seq, e.xid::text::bigint as xid, e.kind, e.version, e.payload, e.at,"
-    " e.xid < pg_snapshot_xmin(pg_current_snapshot()) as settled, p.epoch"
-    " from event_log_epoch p left join lateral ("
+    "select e.seq, e.xid::text::bigint as xid, e.kind, e.version, e.payload, e.at, e.xid < s.xmin as settled,"
+    " s.epoch, s.open_from, s.is_lost"
+    " from (select p.epoch, x.xmin, x.xmin::text::bigint as open_from, h.topic is not null as is_lost"
+    "   from event_log_epoch p cross join pg_snapshot_xmin(pg_current_snapshot()) as x (xmin)"
+    "   left join event_log_horizons h"
+    "     on h.topic = :topic and (h.xid, h.seq) > (cast(cast(:xid as text) as xid8), cast(:seq as bigint))"
+    "     and h.xid < x.xmin offset 0"
+    " ) s left join lateral ("
     "   select * from event_log where topic = :topic"
     "   and (xid, seq) > (cast(cast(:xid as text) as xid8), cast(:seq as bigint)) order by xid, seq limit :limit"
     " ) e on true"
@@ -118,16 +130,18 @@ _READ = text(
 
 
 async def read_after(session: AsyncSession | AsyncConnection, topic: str, after: Position, limit: int = BATCH) -> Batch:
-    """Settled events of a topic behind a position, in the one order that every reader sees."""
+    """Settled events of a topic behind a position, in the one order that every reader sees; or the gap, and no events."""
     rows = (await session.execute(_READ, {"topic": topic, "xid": str(after.xid), "seq": after.seq, "limit": limit})).all()
-    epoch = rows[0].epoch
+    first = rows[0]
+    if first.epoch != after.epoch or first.is_lost:
+        return Batch([], first.epoch, False, Position(first.epoch, first.open_from, 0))
     events: list[Event] = []
     for row in rows:
         if row.seq is None or not row.settled:
             break
-        events.append(Event(Position(epoch, row.xid, row.seq), topic, row.kind, row.version, row.payload, row.at))
-    unsettled = rows[0].seq is not None and len(events) < len(rows)
-    return Batch(events, epoch, unsettled)
+        events.append(Event(Position(row.epoch, row.xid, row.seq), topic, row.kind, row.version, row.payload, row.at))
+    unsettled = first.seq is not None and len(events) < len(rows)
+    return Batch(events, first.epoch, unsettled)
 
 
 _OPEN_EPOCH = text(
@@ -137,7 +151,11 @@ _OPEN_EPOCH = text(
     " system_identifier = excluded.system_identifier, raised_at = excluded.raised_at"
     " where :force or event_log_epoch.system_identifier <> excluded.system_identifier returning epoch"
 )
-_SETTLE = text("update event_log set xid = '0'::xid8 where xid <> '0'::xid8")
+_SETTLE = (
+    text("update event_log set xid = '0'::xid8 where xid <> '0'::xid8"),
+    # A horizon of the old numbers would outdate every position of the new ones.
+    text("update event_log_horizons set xid = '0'::xid8"),
+)
 
 
 def open_epoch(connection: Connection, *, force: bool = False) -> int | None:
@@ -148,5 +166,6 @@ def open_epoch(connection: Connection, *, force: bool = False) -> int | None:
     """
     epoch: int | None = connection.execute(_OPEN_EPOCH, {"force": force}).scalar_one_or_none()
     if epoch is not None and epoch > 1:
-        connection.execute(_SETTLE)
+        for statement in _SETTLE:
+            connection.execute(statement)
     return epoch

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import eventlog, ids, jobs, metros, tables
+from domain import eventlog, history, ids, jobs, metros, tables
 from domain.tables import ProposalState, TurnKind, TurnState
 from domain.values import LatLng
 
@@ -244,3 +244,24 @@ async def fail_abandoned_turns(session: AsyncSession, *, now: datetime) -> int:
         payload = {"turnId": str(row.id), "attempt": row.attempt, "code": "ABANDONED"}
         await eventlog.append(session, eventlog.chat_topic(row.conversation_id), "turn.failed", payload)
     return len(rows)
+
+
+# What the message says in the end, told word by word. A conversation that is gone leaves words of no turn.
+_FORGET_DELTAS = text(
+    "with old as (select e.seq from event_log e left join turns t on t.id = (e.payload->>'turnId')::uuid"
+    "  where e.kind = 'text.delta' and e.at < :before and e.xid < pg_snapshot_xmin(pg_current_snapshot())"
+    "  and e.topic like 'chat:%' and (t.id is null or t.finished_at < :before or t.attempt > (e.payload->>'attempt')::int)"
+    "  order by e.at limit :limit for update of e skip locked),"
+    " gone as (delete from event_log e using old where e.seq = old.seq returning 1)"
+    " select count(*) from gone"
+)
+#: deltas outlive the end of their turn by this, so that who was only cut off still sees the answer grow
+DELTAS_KEPT = timedelta(minutes=10)
+
+
+async def forget_deltas(session: AsyncSession, *, now: datetime, limit: int = history.BATCH) -> int:
+    """Deletes the words that a finished turn, or a superseded attempt, told one by one: the whole text is in
+    `turn.finished`, so nothing is missing and there is no horizon. Returns how many; fewer than `limit` when no more are due.
+    Several sweepers may run at once."""
+    count: int = (await session.execute(_FORGET_DELTAS, {"before": now - DELTAS_KEPT, "limit": limit})).scalar_one()
+    return count

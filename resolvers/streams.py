@@ -37,7 +37,7 @@ RETRY_SECONDS = (0.05, 2.0)
 class Resync:
     """A gap: the cursor comes from before a restore, or the history behind it is gone."""
 
-    #: where the stream goes on from
+    #: where the stream goes on from: what lies before is in the object, if that is read now
     position: eventlog.Position
 
 
@@ -106,10 +106,17 @@ class Channel:
         while True:
             try:
                 await self._read_until_failure()
+            except asyncio.CancelledError as error:
+                if self.task.cancelling():
+                    raise
+                await self._pause(error)  # a driver gave up: nobody asked this reader to end
             except Exception as error:  # whatever the database throws: followers wait, the reader tries again
-                logger.warning("reader failed", extra={"topic": self.topic, "error": repr(error)})
-                await asyncio.sleep(self._retry_pause)
-                self._retry_pause = min(self._retry_pause * 2, RETRY_SECONDS[1])
+                await self._pause(error)
+
+    async def _pause(self, error: BaseException) -> None:
+        logger.warning("reader failed", extra={"topic": self.topic, "error": repr(error)})
+        await asyncio.sleep(self._retry_pause)
+        self._retry_pause = min(self._retry_pause * 2, RETRY_SECONDS[1])
 
     async def _read_until_failure(self) -> NoReturn:
         unsettled_pause = UNSETTLED_SECONDS[0]
@@ -117,7 +124,7 @@ class Channel:
             self._bell.clear()
             batch = await self._read()
             self._retry_pause = RETRY_SECONDS[0]
-            if len(batch.events) == eventlog.BATCH:
+            if batch.gap is not None or len(batch.events) == eventlog.BATCH:
                 continue
             if batch.unsettled:
                 await asyncio.sleep(unsettled_pause)
@@ -131,10 +138,9 @@ class Channel:
     async def _read(self) -> eventlog.Batch:
         async with self._sessions() as session:
             batch = await eventlog.read_after(session, self.topic, self._position)
-            if batch.epoch != self._position.epoch:
-                self._position = await eventlog.current_position(session)
-                self._hand_out(Resync(self._position))
-                return batch
+        if batch.gap is not None:
+            self._position = batch.gap
+            self._hand_out(Resync(batch.gap))
         for event in batch.events:
             self._hand_out(event)
         if batch.events:
@@ -162,19 +168,32 @@ class Feed:
         tasks = [channel.task for channel in self._channels.values()]
         if self._listener is not None:
             tasks.append(self._listener)
+        self._channels.clear()  # before the readers end: nobody joins one that is about to
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._channels.clear()
 
     async def _listen(self) -> None:
-        async for topic in self._doorbell.rings():
-            if topic:
-                if channel := self._channels.get(topic):
-                    channel.ring()
-            else:
-                for channel in self._channels.values():
-                    channel.ring()
+        pause = RETRY_SECONDS[0]
+        while True:
+            try:
+                async for topic in self._doorbell.rings():
+                    pause = RETRY_SECONDS[0]
+                    self._ring(topic)
+                logger.warning("doorbell ended")
+            except Exception as error:  # whatever a broker throws: followers look by themselves meanwhile
+                logger.warning("doorbell failed", extra={"error": repr(error)})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_SECONDS[1])
+            self._ring("")
+
+    def _ring(self, topic: str) -> None:
+        """Empty: every topic."""
+        if not topic:
+            for channel in self._channels.values():
+                channel.ring()
+        elif found := self._channels.get(topic):
+            found.ring()
 
     def _join(self, topic: str, follower: Follower, now: eventlog.Position) -> None:
         channel = self._channels.get(topic)
@@ -247,8 +266,8 @@ class Feed:
         """What the log holds behind a position, up to its settled end."""
         while True:
             batch = await self._read(topic, position)
-            if batch.epoch != position.epoch:
-                position = await self._now()
+            if batch.gap is not None:
+                position = batch.gap
                 yield Resync(position)
                 continue
             for event in batch.events:

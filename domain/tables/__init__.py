@@ -5,7 +5,7 @@ from domain.tables.base import Base
 from domain.tables.chat import Conversation, Message, Proposal, ProposalState, Turn, TurnKind, TurnState
 from domain.tables.fleet import Tariff, Vehicle
 from domain.tables.geography import Metro, Place, Station, Zone
-from domain.tables.log import Event, IdempotencyKey, LogEpoch
+from domain.tables.log import Event, IdempotencyKey, LogEpoch, LogHorizon
 from domain.tables.reservations import Reservation
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Event",
     "IdempotencyKey",
     "LogEpoch",
+    "LogHorizon",
     "Message",
     "Metro",
     "Place",

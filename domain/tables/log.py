@@ -44,7 +44,28 @@ class Event(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
 
-    __table_args__ = (Index("ix_event_log_topic_xid_seq", "topic", "xid", "seq"),)
+    __table_args__ = (
+        Index("ix_event_log_topic_xid_seq", "topic", "xid", "seq"),
+        # What retention goes by; a chat is kept as long as it lives.
+        Index(
+            "ix_event_log_topic_class_at",
+            text("split_part(topic, ':', 1)"),
+            "at",
+            postgresql_where=text("topic not like 'chat:%'"),
+        ),
+        # What compaction goes by: small, for it takes away what it has found.
+        Index("ix_event_log_deltas_at", "at", postgresql_where=text("kind = 'text.delta'")),
+    )
+
+
+class LogHorizon(Base):
+    """Of a topic: the newest event that retention or erasure has deleted. Whoever is behind it has a gap."""
+
+    __tablename__ = "event_log_horizons"
+
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    xid: Mapped[int] = mapped_column(Xid8)
+    seq: Mapped[int] = mapped_column(BigInteger)
 
 
 class LogEpoch(Base):

@@ -19,8 +19,8 @@ class StreamEvent:
 
 
 @strawberry.type(
-    description="There is a gap: the cursor is from before a restore or older than what is kept. Read the object again,"
-    " then go on; this stream continues behind `cursor`."
+    description="There is a gap: the cursor is from before a restore, or events behind it are no longer kept. Read the object"
+    " again, then go on; this stream continues behind `cursor`."
 )
 class ResyncRequired(StreamEvent):
     reason: str = field(description="For people.")
@@ -29,7 +29,7 @@ class ResyncRequired(StreamEvent):
     def of(cls, ctx: Ctx, item: Resync) -> ResyncRequired:
         return cls(
             cursor=ctx.runtime.cursors.of_position(item.position),
-            reason="The log began anew since that cursor was given out. Read the object again.",
+            reason="Events behind that cursor are no longer there. Read the object again.",
         )
 
 

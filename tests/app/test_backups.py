@@ -8,20 +8,22 @@ import os
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from app import backups, database
 from app.doorbell import Doorbell
 from app.settings import Settings
-from domain import eventlog, tables
+from domain import eventlog, history, tables
 from domain.ids import new
 from resolvers.streams import Feed, Resync
 from tests import live
 from tests.databases import Databases, server_url
+from tests.log import settled_after
 
 SERVICE_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
@@ -140,6 +142,31 @@ async def test_a_backup_takes_the_place_of_what_came_later(database_url: str, tm
         assert await numbers_of(sessions) == [1, 2]
     await check_streams(database_url, topic, before)
     gc.collect()
+
+
+async def test_what_was_gone_before_a_backup_stays_gone_and_outdates_no_new_cursor(
+    database_url: str, empty_database: str, tmp_path: Path
+) -> None:
+    topic, file = eventlog.dispatch_topic(new()), tmp_path / "nimrod.backup"
+    async with database.opened(Settings(), database_url) as sessions:
+        await append(sessions, topic, 1, 2)
+        async with sessions() as session:
+            await settled_after(session, topic, eventlog.Position(1, 0, 0))
+        async with sessions.begin() as session:
+            tomorrow = datetime.now(UTC) + timedelta(days=1)
+            assert await history.forget_events(session, "dispatch", before=tomorrow, limit=1) == 1
+            # As of a cluster that has counted far more transactions than this one.
+            await session.execute(text("update event_log_horizons set xid = '4000000000'::xid8"))
+        backups.back_up(database_url, file)
+        before = await position_of(sessions)
+    for url in (empty_database, database_url):
+        backups.restore(url, file, replace=url == database_url)
+        await check_streams(url, topic, before)
+        async with followed(url) as (sessions, feed):
+            epoch = (await position_of(sessions)).epoch
+            stream = feed.follow(topic, eventlog.Position(epoch, 0, 0))
+            assert isinstance(await anext(stream), Resync)
+            await stream.aclose()
 
 
 async def test_no_epoch_is_used_twice(database_url: str, empty_database: str, tmp_path: Path) -> None:

@@ -115,6 +115,33 @@ async def test_a_job_whose_end_was_not_heard_is_begun_again(demo_database: str, 
     assert attempts == [(1,)], "a finished turn is not answered twice"
 
 
+async def test_history_that_nobody_needs_is_forgotten(demo_database: str, live_data_dir: Path, waiting_turn: UUID) -> None:
+    """More than one transaction may delete: events of dispatch after a week, words of a turn minutes after its end."""
+    _execute(
+        demo_database,
+        "insert into event_log (topic, kind, version, payload, at)"
+        " select 'dispatch:' || m.id, 'vehicle.changed', 1, '{}', now() - make_interval(days => days)"
+        " from metros m, generate_series(1, 2500) n, unnest(array[6, 8]) days",
+    )
+    unsettled = "select count(*) from event_log where xid >= pg_snapshot_xmin(pg_current_snapshot())"
+    await waiting.until(lambda: riders.rows(demo_database, unsettled) == [(0,)])
+    async with working(demo_database, live_data_dir):
+        await waiting.until(lambda: _state(demo_database, waiting_turn) == "done")
+        counts = (
+            "select count(*) filter (where at < now() - interval '7 days'), count(*)"
+            " from event_log where kind = 'vehicle.changed'"
+        )
+        await waiting.until(lambda: riders.rows(demo_database, counts) == [(0, 2500)])
+    words = "select count(*) from event_log where kind = 'text.delta'"
+    assert riders.rows(demo_database, words) > [(0,)], "a turn that has just ended still shows how"
+    _execute(demo_database, "update event_log set at = at - interval '1 hour'")
+    _execute(demo_database, "update turns set finished_at = finished_at - interval '1 hour'")
+    await waiting.until(lambda: riders.rows(demo_database, unsettled) == [(0,)])
+    async with working(demo_database, live_data_dir):
+        await waiting.until(lambda: riders.rows(demo_database, words) == [(0,)])
+    assert riders.rows(demo_database, "select count(*) from event_log where kind = 'turn.finished'") == [(1,)]
+
+
 async def test_turns_of_one_conversation_are_answered_one_after_another(live_server: LiveServer) -> None:
     async with riders.chatting(live_server) as talk:
         turns = [(await talk.say("hello"))["turnId"] for _ in range(4)]

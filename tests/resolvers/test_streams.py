@@ -238,6 +238,84 @@ async def test_who_follows_through_a_restore_is_told_once_and_goes_on(
         assert await take(events, 1) == [2]
 
 
+async def test_a_doorbell_that_breaks_or_ends_is_heard_again(
+    session_factory: SessionFactory, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "POLL_SECONDS", 60)
+
+    class BrokenBell(HandBell):
+        async def rings(self) -> AsyncIterator[str]:
+            async for rung in super().rings():
+                if rung == "break":
+                    raise OSError("the broker is gone")
+                if rung == "end":
+                    return
+                yield rung
+
+    bell = BrokenBell()
+    feed = Feed(session_factory, bell)
+    feed.start()
+    async with aclosing(feed.follow(topic, START)) as events:
+        await append(session_factory, bell, topic, 1)
+        assert await take(events, 1) == [1]
+        for number, trouble in ((2, "break"), (4, "end")):
+            await bell.ring([trouble])
+            await append(session_factory, HandBell(), topic, number)  # while nobody listens
+            assert await take(events, 1) == [number]
+            await append(session_factory, bell, topic, number + 1)
+            assert await take(events, 1) == [number + 1]
+    await feed.stop()
+
+
+async def test_a_read_that_its_driver_cancels_does_not_end_the_reader(
+    session_factory: SessionFactory, feed: Feed, bell: HandBell, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with aclosing(feed.follow(topic, START)) as events:
+        await append(session_factory, bell, topic, 1)
+        assert await take(events, 1) == [1]
+        read, cancels = eventlog.read_after, 2
+
+        async def cancelling(*given: Any) -> eventlog.Batch:
+            nonlocal cancels
+            if cancels:
+                cancels -= 1
+                raise asyncio.CancelledError
+            return await read(*given)
+
+        monkeypatch.setattr(eventlog, "read_after", cancelling)
+        for number in range(2, 8):
+            await append(session_factory, bell, topic, number)
+            assert await take(events, 1) == [number]
+        assert cancels == 0
+
+
+async def test_nobody_joins_a_reader_that_is_about_to_end(
+    session_factory: SessionFactory, feed: Feed, bell: HandBell, topic: str
+) -> None:
+    async def end_slowly() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.3)
+
+    async with aclosing(feed.follow(topic, START)) as before:
+        await append(session_factory, bell, topic, 1)
+        assert await take(before, 1) == [1]
+        ending = feed._channels[topic]
+        ending.task.cancel()
+        ending.task = asyncio.create_task(end_slowly())
+        await asyncio.sleep(0)
+        stopping = asyncio.ensure_future(feed.stop())
+        await asyncio.sleep(0)
+        async with aclosing(feed.follow(topic, None)) as events:
+            first = asyncio.ensure_future(take(events, 1))
+            await following(feed, topic)
+            await append(session_factory, bell, topic, 2)
+            feed._channels[topic].ring()
+            assert await first == [2]
+        await stopping
+
+
 async def test_a_reader_that_fails_tries_again_and_loses_nothing(
     session_factory: SessionFactory, feed: Feed, bell: HandBell, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
