@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
-from sqlalchemy import BigInteger, Connection, Integer, literal_column, select, text
+from sqlalchemy import BigInteger, Connection, Integer, exc, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 VERSION = 1
@@ -114,34 +115,45 @@ async def current_position(session: AsyncSession | AsyncConnection) -> Position:
 # The epoch, the end of what is settled and the horizon, if that lies behind the position, stand beside every event: one
 # snapshot says what is there and what is gone. They are worked out once, hence `offset 0`. A horizon that is not settled is
 # an event that was erased so early: to tell of it now would skip what an open transaction may still write before it.
-_READ = text(
-    "select e.seq, e.xid::text::bigint as xid, e.kind, e.version, e.payload, e.at, e.xid < s.xmin as settled,"
-    " s.epoch, s.open_from, s.is_lost"
-    " from (select p.epoch, x.xmin, x.xmin::text::bigint as open_from, h.topic is not null as is_lost"
-    "   from event_log_epoch p cross join pg_snapshot_xmin(pg_current_snapshot()) as x (xmin)"
-    "   left join event_log_horizons h"
-    "     on h.topic = :topic and (h.xid, h.seq) > (cast(cast(:xid as text) as xid8), cast(:seq as bigint))"
-    "     and h.xid < x.xmin offset 0"
-    " ) s left join lateral ("
-    "   select * from event_log where topic = :topic"
-    "   and (xid, seq) > (cast(cast(:xid as text) as xid8), cast(:seq as bigint)) order by xid, seq limit :limit"
-    " ) e on true"
-)
+_READ = """
+select e.seq, e.xid::text::bigint, e.kind, e.version, e.payload, e.at, e.xid < s.xmin, s.epoch, s.open_from, s.is_lost
+from (select p.epoch, x.xmin, x.xmin::text::bigint as open_from, h.topic is not null as is_lost
+  from event_log_epoch p cross join pg_snapshot_xmin(pg_current_snapshot()) as x (xmin)
+  left join event_log_horizons h on h.topic = $1 and (h.xid, h.seq) > ($2::text::xid8, $3::bigint) and h.xid < x.xmin offset 0
+) s left join lateral (
+  select * from event_log where topic = $1 and (xid, seq) > ($2::text::xid8, $3::bigint) order by xid, seq limit $4
+) e on true
+"""
 
 
-async def read_after(session: AsyncSession | AsyncConnection, topic: str, after: Position, limit: int = BATCH) -> Batch:
+async def read_after(reader: AsyncSession | AsyncConnection, topic: str, after: Position, limit: int = BATCH) -> Batch:
     """Settled events of a topic behind a position, in the one order that every reader sees; or the gap, and no events."""
-    rows = (await session.execute(_READ, {"topic": topic, "xid": str(after.xid), "seq": after.seq, "limit": limit})).all()
-    first = rows[0]
-    if first.epoch != after.epoch or first.is_lost:
-        return Batch([], first.epoch, False, Position(first.epoch, first.open_from, 0))
+    rows = await _fetch(reader, topic, str(after.xid), after.seq, limit)
+    *_, epoch, open_from, is_lost = rows[0]
+    if epoch != after.epoch or is_lost:
+        return Batch([], epoch, False, Position(epoch, open_from, 0))
     events: list[Event] = []
-    for row in rows:
-        if row.seq is None or not row.settled:
+    for seq, xid, kind, version, payload, at, is_settled, *_ in rows:
+        if not is_settled:  # nor when there is none
             break
-        events.append(Event(Position(row.epoch, row.xid, row.seq), topic, row.kind, row.version, row.payload, row.at))
-    unsettled = first.seq is not None and len(events) < len(rows)
-    return Batch(events, first.epoch, unsettled)
+        events.append(Event(Position(epoch, xid, seq), topic, kind, version, payload, at))
+    unsettled = rows[0][0] is not None and len(events) < len(rows)
+    return Batch(events, epoch, unsettled)
+
+
+async def _fetch(reader: AsyncSession | AsyncConnection, *given: Any) -> list[Any]:
+    """By the driver itself: on the way to every event of every stream, SQLAlchemy's share was most of the cost."""
+    connection = await reader.connection() if isinstance(reader, AsyncSession) else reader
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        rows: list[Any] = await driver.fetch(_READ, *given)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        await connection.invalidate()  # whatever state it is in
+        raise exc.OperationalError(_READ, given, error) from error
+    except BaseException:
+        await connection.invalidate()
+        raise
+    return rows
 
 
 _OPEN_EPOCH = text(

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from domain import eventlog, ports
 from resolvers import transactions
@@ -93,7 +93,8 @@ class Channel:
     def __init__(self, topic: str, sessions: async_sessionmaker[AsyncSession], position: eventlog.Position) -> None:
         self.topic = topic
         self.followers: set[Follower] = set()
-        self._sessions = sessions
+        # A session for every event would cost more than what it reads.
+        self._engine: AsyncEngine = sessions.kw["bind"]
         self._bell = asyncio.Event()
         self._position = position
         self._retry_pause = RETRY_SECONDS[0]
@@ -136,8 +137,8 @@ class Channel:
                     await self._bell.wait()
 
     async def _read(self) -> eventlog.Batch:
-        async with self._sessions() as session:
-            batch = await eventlog.read_after(session, self.topic, self._position)
+        async with self._engine.connect() as connection:
+            batch = await eventlog.read_after(connection, self.topic, self._position)
         if batch.gap is not None:
             self._position = batch.gap
             self._hand_out(Resync(batch.gap))

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import exc, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.database import SessionFactory
 from domain import errors, eventlog
@@ -141,15 +141,16 @@ class LateReader:
 
     def __init__(self, session_factory: SessionFactory) -> None:
         self._session_factory = session_factory
+        self.kw = {"bind": self}
 
     def begin(self) -> Any:
         return self._session_factory.begin()
 
     @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[AsyncSession]:
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
         await asyncio.sleep(0.2)
-        async with self._session_factory() as session:
-            yield session
+        async with self._session_factory.kw["bind"].connect() as connection:
+            yield connection
 
 
 async def test_what_is_written_before_the_reader_has_begun_is_not_lost(
