@@ -151,6 +151,7 @@ class Doorbell:
     def __init__(self, backend: SupervisedBackend) -> None:
         self._backend = backend
         self._broadcast = Broadcast(backend=backend)
+        self._is_open = False
 
     @classmethod
     def at(cls, doorbell_url: str | None, database_url: str) -> Doorbell:
@@ -167,9 +168,13 @@ class Doorbell:
 
     async def open(self) -> None:
         await self._broadcast.connect()
+        self._is_open = True
 
     async def close(self) -> None:
-        await self._broadcast.disconnect()
+        """Again it does nothing; the library would raise its own cancellation."""
+        if self._is_open:
+            self._is_open = False
+            await self._broadcast.disconnect()
 
     async def ring(self, topics: Sequence[str]) -> None:
         """Best effort: a bell that nobody hears only costs time, followers look by themselves every few seconds."""

@@ -17,8 +17,10 @@ from app.doorbell import Doorbell
 CHECK_SECONDS = 2.0
 #: a worker that has not said anything for this long is dead
 WORKER_SILENCE_SECONDS = 15
+#: among the newest events: the log has no index for this, and is long
 _LAG = text(
-    "select coalesce(extract(epoch from clock_timestamp() - min(at)), 0) from event_log"
+    "select coalesce(extract(epoch from clock_timestamp() - min(at)), 0)"
+    " from (select at, xid from event_log order by seq desc limit 1000) newest"
     " where xid >= pg_snapshot_xmin(pg_current_snapshot())"
 )
 _WORKERS = text(

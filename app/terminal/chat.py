@@ -129,7 +129,7 @@ class Chat:
         except TimeoutError:
             raise ClientError(f"No answer within {SILENCE_SECONDS:g} s. Is a worker running? /health/ready knows.") from None
         if event["__typename"] == "ResyncRequired":
-            raise ClientError("The service was restored from a backup meanwhile. Ask again.")
+            raise ClientError("The history behind this place is gone. Ask again.")
         return event
 
 

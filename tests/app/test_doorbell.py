@@ -145,3 +145,10 @@ async def test_the_log_rings_a_bell_outside_the_database_after_the_commit(databa
         async with sessions.begin() as session:
             await eventlog.append(session, "chat:1", "kind", {})
         assert await heard.next() == "chat:1"
+
+
+async def test_it_may_be_closed_twice_and_before_it_was_opened() -> None:
+    bell = Doorbell.at("memory://", "")
+    await bell.close()
+    async with listening(bell):
+        await bell.close()
