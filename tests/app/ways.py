@@ -178,9 +178,7 @@ class City:
         return found
 
     def publish(self, first: int, last: int, *, plate: int = 3, type: str = "car") -> None:
-        topic = f"dispatch:{ids.decode(self.metro['id'], ids.METRO)}"
-        given = {"topic": topic, "first": first, "last": last, "plate": plate, "type": type}
-        self.database.execute(INSERT.encode(), given)
+        publish(self.database, self.metro, first, last, plate=plate, type=type)
 
     async def client(self, token: str | None = None) -> Client:
         opened = self._opened(token or self.live.dispatcher_token)
@@ -283,6 +281,15 @@ class City:
 
         yield take
         await client.close()
+
+
+def publish(
+    database: psycopg.Connection, metro: dict[str, Any], first: int, last: int, *, plate: int = 3, type: str = "car"
+) -> None:
+    """Events numbered from `first` to `last`, in one transaction unless there is one already."""
+    topic = f"dispatch:{ids.decode(metro['id'], ids.METRO)}"
+    given = {"topic": topic, "first": first, "last": last, "plate": plate, "type": type}
+    database.execute(INSERT.encode(), given)
 
 
 def number_of(payload: dict[str, Any]) -> int:
