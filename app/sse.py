@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import orjson
 from graphql import GraphQLError, OperationType
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from strawberry.http.exceptions import WebSocketDisconnected
 
 from app import http_wire
@@ -40,15 +40,11 @@ STALLED = "stalled"
 TOO_SLOW = "too slow for this stream"
 _PING = b":\n\n"
 _COMPLETE = b"event: complete\ndata:\n\n"
-_START: Message = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [
-        (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"cache-control", b"no-cache"),
-        (b"x-accel-buffering", b"no"),
-    ],
-}
+_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
 
 
 class EventStreams:
@@ -119,7 +115,8 @@ class EventStream:
         self._streams.running.add(self)
         beginning: asyncio.Task[None] | None = None
         try:
-            await send(_START)
+            # A list of its own: the middlewares add to it.
+            await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS]})
             await self._ping()
             if self._refusal is not None:
                 await self.end([self._refusal])

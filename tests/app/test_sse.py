@@ -115,7 +115,11 @@ async def test_an_operation_is_told_event_by_event_and_completes(served: Served,
     wanted = {"content-type": f"{EVENTS}; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
     assert wanted.items() <= dict(response.headers).items()
     assert "content-encoding" not in response.headers
-    assert response.headers["x-request-id"]
+    for _ in range(2):
+        async with httpx.AsyncClient(trust_env=False, headers={**served.probe.headers(), "X-Request-ID": "mine"}) as http:
+            again = await http.get(served.probe.url, params={"query": "{ hello }"})
+        assert again.headers.get_list("x-request-id") == ["mine"]
+        assert again.headers.get_list("vary") == ["Origin"]
 
 
 async def test_a_query_and_a_mutation_are_one_event(served: Served) -> None:
@@ -398,7 +402,6 @@ async def test_a_shutdown_ends_streams_at_once_and_they_go_on_elsewhere(serve: L
     streams = [await source.follow(ways.UPDATES, id=metro["id"]) for source in sources]
     await waiting.until(lambda: all(source.last_id for source in sources))
     async with EventSource(leaving.probe_url).opened("{ slow(seconds: 1) }") as response:
-        started = time.monotonic()
         leaving.process.terminate()
         for source, stream in zip(sources, streams, strict=True):
             assert await ended(stream) is ResponseEnded
@@ -406,7 +409,7 @@ async def test_a_shutdown_ends_streams_at_once_and_they_go_on_elsewhere(serve: L
         # What has an end comes to it.
         assert [sent.data for sent in await some(response, 2)] == ['{"data":{"slow":"hello at last"}}', ""]
     await waiting.until(lambda: leaving.process.poll() is not None)
-    assert time.monotonic() - started < 4
+    assert "graceful shutdown exceeded" not in leaving.log
     with psycopg.connect(demo_database) as connection:
         ways.publish(connection, metro, 1, 1)
     again = EventSource(staying.graphql_url, staying.dispatcher_token)
