@@ -77,7 +77,7 @@ class Operation:
 
     def _follow_shared(self) -> bool:
         who, streams, asked = self._ctx.actor, self._streams, self._asked
-        if who is None or streams is None:
+        if streams is None:
             return False
         variables = asked.variables or {}
         share = streams.schema.share(asked.query, variables, asked.operation_name, who)
