@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import orjson
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from app import telemetry
 from app.auth import AccessTokens, InvalidToken, bearer_of
+from app.connections import TooManyConnections
 from resolvers.context import Ctx, Runtime
 from schema.build import HTTP_OPERATIONS, SAFE_OPERATIONS, NimrodSchema
 
+if TYPE_CHECKING:
+    from app.sse import EventStreams
+
 RESPONSE_JSON = "application/graphql-response+json"
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 _STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAVAILABLE": 503, "INTERNAL_SERVER_ERROR": 500}
 
 
@@ -46,9 +51,12 @@ class GraphQLRequest:
 
 
 class HttpEndpoint:
-    """ASGI app for `/graphql` over HTTP."""
+    """ASGI app for `/graphql` over HTTP; what is asked for as `text/event-stream` is answered by `events`."""
 
-    def __init__(self, schema: NimrodSchema, runtime: Runtime, tokens: AccessTokens, *, max_body_bytes: int) -> None:
+    def __init__(
+        self, schema: NimrodSchema, runtime: Runtime, tokens: AccessTokens, events: EventStreams, *, max_body_bytes: int
+    ) -> None:
+        self.events = events
         self._schema = schema
         self._runtime = runtime
         self._tokens = tokens
@@ -57,18 +65,23 @@ class HttpEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         media_type = JSON
+        response: ASGIApp
         try:
-            media_type = _negotiate(request.headers.get("accept"))
-            response = await self._run(request, media_type)
+            accepted = _negotiate(request.headers.get("accept"))
+            media_type = next((one for one in accepted if one != EVENT_STREAM), JSON)
+            response = await self._run(request, accepted)
         except Refusal as refusal:
             response = _refused(refusal, media_type)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
-    async def _run(self, request: Request, media_type: str) -> Response:
+    async def _run(self, request: Request, accepted: list[str]) -> ASGIApp:
         asked = await self._read(request)
         context = self._context(request)
+        if self._is_stream(asked, accepted):
+            return self._stream(request, asked, context)
+        media_type = next(one for one in accepted if one != EVENT_STREAM)
         try:
             result = await self._schema.execute(
                 asked.query,
@@ -78,15 +91,36 @@ class HttpEndpoint:
                 allowed_operation_types=SAFE_OPERATIONS if request.method == "GET" else HTTP_OPERATIONS,
             )
         except InvalidOperationTypeError as error:
-            raise _wrong_operation(error, request.method) from None
+            raise _wrong_operation(error) from None
         facts = request.scope["state"]
         facts["facts"] = {"operation": asked.operation_name, "actor": _name_of(context), "errors": _codes(result)}
         return _answer(result, media_type)
 
+    def _is_stream(self, asked: GraphQLRequest, accepted: list[str]) -> bool:
+        """Asked for, or the only accepted form that a subscription has."""
+        if EVENT_STREAM not in accepted:
+            return False
+        return accepted[0] == EVENT_STREAM or self.events.kind(asked.query, asked.operation_name) is OperationType.SUBSCRIPTION
+
+    def _stream(self, request: Request, asked: GraphQLRequest, context: Ctx) -> ASGIApp:
+        if request.method == "GET" and self.events.kind(asked.query, asked.operation_name) is OperationType.MUTATION:
+            raise _writing_get()
+        try:
+            stream = self.events.answer(context, asked, request.headers.get("last-event-id"))
+        except TooManyConnections:
+            message = f"An account has {self.events.connections.per_account} connections at most."
+            raise Refusal(429, message, "TOO_MANY_CONNECTIONS") from None
+        request.scope["state"]["facts"] = {
+            "operation": asked.operation_name,
+            "actor": _name_of(context),
+            "errors": stream.codes,
+        }
+        return stream
+
     def _context(self, request: Request) -> Ctx:
         try:
             token = bearer_of(request.headers.get("authorization"))
-            who = self._tokens.actor_of(token)[0] if token else None
+            who, expires_at = self._tokens.actor_of(token) if token else (None, None)
         except InvalidToken as error:
             headers = (("WWW-Authenticate", 'Bearer error="invalid_token"'),)
             raise Refusal(401, str(error), "UNAUTHENTICATED", headers) from None
@@ -95,6 +129,7 @@ class HttpEndpoint:
             actor=who,
             address=request.client.host if request.client else "",
             request_id=telemetry.request_id_of(request.scope),
+            expires_at=expires_at,
         )
 
     async def _read(self, request: Request) -> GraphQLRequest:
@@ -124,20 +159,21 @@ class HttpEndpoint:
         return b"".join(chunks)
 
 
-def _negotiate(accept: str | None) -> str:
-    """The media type of the answer; the older one for clients that do not say, which expect status 200 for all."""
+def _negotiate(accept: str | None) -> list[str]:
+    """The media types of an answer that are accepted, best first; for clients that do not say it is the older one, which
+    has status 200 for all. `text/event-stream` only for who names it."""
     if accept is None:
-        return JSON
-    best, best_quality = "", 0.0
+        return [JSON]
+    found: dict[str, float] = {}
     for part in accept.lower().split(","):
         name, *parameters = [piece.strip() for piece in part.split(";")]
-        quality = _quality(parameters)
-        for offered in (RESPONSE_JSON, JSON):
-            if name in (offered, "application/*", "*/*") and quality > best_quality:
-                best, best_quality = (JSON if name != offered else offered), quality
-    if not best:
-        raise Refusal(406, f"This endpoint answers with {RESPONSE_JSON} or {JSON}.")
-    return best
+        if name in ("application/*", "*/*"):
+            name = JSON
+        if name in (RESPONSE_JSON, JSON, EVENT_STREAM) and (quality := _quality(parameters)) > found.get(name, 0.0):
+            found[name] = quality
+    if not found:
+        raise Refusal(406, f"This endpoint answers with {RESPONSE_JSON}, {JSON} or {EVENT_STREAM}.")
+    return sorted(found, key=lambda name: -found[name])
 
 
 def _quality(parameters: list[str]) -> float:
@@ -181,10 +217,17 @@ def _checked(given: dict[str, Any]) -> GraphQLRequest:
     return GraphQLRequest(query, variables, name or None)
 
 
-def _wrong_operation(error: InvalidOperationTypeError, method: str) -> Refusal:
+def _wrong_operation(error: InvalidOperationTypeError) -> Refusal:
     if error.operation_type.value == "subscription":
-        return Refusal(400, "Subscriptions run over a WebSocket (graphql-transport-ws) at the same address.")
-    return Refusal(405, f"A {method} may only read: send mutations as a POST.", headers=(("Allow", "POST"),))
+        message = (
+            f"Subscriptions run over a WebSocket (graphql-transport-ws) or as `Accept: {EVENT_STREAM}`, at the same address."
+        )
+        return Refusal(400, message)
+    return _writing_get()
+
+
+def _writing_get() -> Refusal:
+    return Refusal(405, "A GET may only read: send mutations as a POST.", headers=(("Allow", "POST"),))
 
 
 def formatted(result: ExecutionResult) -> dict[str, Any]:

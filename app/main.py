@@ -27,6 +27,7 @@ from app.gateways.throttles import MinuteThrottle
 from app.http import HttpEndpoint
 from app.settings import Delivery, Namespaces, Settings
 from app.sockets import SocketEndpoint
+from app.sse import EventStreams
 from app.web import assets, page
 from domain import ports
 from domain.actor import Audience
@@ -95,8 +96,10 @@ def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: b
     connections = Connections(settings.max_connections_per_account)
 
     def endpoints(served: build.NimrodSchema, runtime: Runtime) -> tuple[HttpEndpoint, SocketEndpoint]:
+        streams = shared_streams(settings, served, runtime)
+        events = EventStreams(served, runtime, streams, connections)
         return (
-            HttpEndpoint(served, runtime, tokens, max_body_bytes=settings.max_body_bytes),
+            HttpEndpoint(served, runtime, tokens, events, max_body_bytes=settings.max_body_bytes),
             SocketEndpoint(
                 served,
                 runtime,
@@ -104,7 +107,7 @@ def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: b
                 allowed_origins=settings.cors_origins,
                 max_operations=settings.max_subscriptions_per_socket,
                 connections=connections,
-                streams=shared_streams(settings, served, runtime),
+                streams=streams,
             ),
         )
 
@@ -144,7 +147,7 @@ def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: b
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type", "x-request-id"],
+        allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
         expose_headers=["x-request-id", "server-timing"],
         max_age=600,
     )

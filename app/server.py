@@ -6,6 +6,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.fanout.protocol import DirectProtocol
+from app.http_wire import HttpProtocol
 from app.settings import Settings
 
 
@@ -14,7 +15,7 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=HttpProtocol,
         ws=DirectProtocol,
         ws_max_size=settings.max_body_bytes,
         # Compressing per socket costs more than it saves when one event goes to many.

@@ -84,6 +84,11 @@ class Follower:
         self._backlog: Backlog | None = None
         self._end: tuple[Sequence[GraphQLError] | None] | None = None
 
+    @property
+    def position(self) -> eventlog.Position | None:
+        """Of what the outlet got last, or gets now."""
+        return self._position
+
     def start(self, ctx: Ctx, resuming: dict[str, Any] | None) -> None:
         """`resuming`: the variables with a cursor, when the client goes on from one."""
         if resuming is None and self._outlet.enter(self):
@@ -173,7 +178,7 @@ class Follower:
         if self._end is not None:
             await self._finish(self._end[0])
             return False
-        return await self._replay(ctx, variables, None)
+        return await self._replay(ctx, variables, None if ctx.place is None else ctx.place.after)
 
     async def _catch_up(self, backlog: Backlog, ctx: Ctx) -> bool:
         after = self._position or self.stream.beginning

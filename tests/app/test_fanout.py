@@ -3,76 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
-from websockets.typing import Subprotocol
 
 from app.auth import AccessTokens
 from app.fanout import protocol
-from app.main import create_app
 from app.settings import Delivery, Settings
 from domain import ids
 from domain.actor import Actor, Audience, Role
-from tests.journeys import clients, hosting, riders
-from tests.journeys.clients import Api, Socket, Stream, StreamEnded, closing, receive
+from tests.app import ways
+from tests.app.ways import City, Kind
+from tests.journeys import clients, hosting
+from tests.journeys.clients import Stream, StreamEnded
 from tests.live import LiveServer
 
-UPDATES = """subscription($id: ID!, $after: String) { opsDispatchUpdates(metroId: $id, after: $after) {
-  __typename ... on StreamEvent { cursor } ... on VehicleChanged { n: odometerMeters plate } } }"""
-INSERT = """insert into event_log (topic, kind, version, payload)
-  select %(topic)s, 'vehicle.changed', 1, jsonb_build_object('vehicleId', gen_random_uuid(), 'vehicleType', %(type)s::text,
-    'plate', repeat('x', %(plate)s), 'state', 'available', 'batteryPercent', 77, 'odometerMeters', n, 'lat', 52.5, 'lon', 13.4)
-  from generate_series(%(first)s::int, %(last)s::int) n"""
-
-
-@dataclass
-class City:
-    """An API of one way of delivery, a metro in it, and who watches."""
-
-    app: FastAPI
-    live: LiveServer
-    ws_url: str
-    metro: dict[str, Any]
-    stack: AsyncExitStack
-
-    def publish(self, first: int, last: int, *, plate: int = 3, type: str = "car") -> None:
-        topic = f"dispatch:{ids.decode(self.metro['id'], ids.METRO)}"
-        with psycopg.connect(self.live.database_url) as connection:
-            given = {"topic": topic, "first": first, "last": last, "plate": plate, "type": type}
-            connection.execute(INSERT.encode(), given)
-
-    async def socket(self, token: str | None = None) -> Socket:
-        opened = clients.opened(self.ws_url, token or self.live.dispatcher_token)
-        return await self.stack.enter_async_context(opened)
-
-    async def watch(self, socket: Socket, after: str | None = None) -> Stream:
-        return await socket.follow(UPDATES, id=self.metro["id"], **({"after": after} if after else {}))
-
-    async def watch_now(self, socket: Socket) -> Stream:
-        """A stream without a cursor that is known to be live; events numbered 0 were for that."""
-        stream = await self.watch(socket)
-        async with asyncio.timeout(clients.PATIENCE_SECONDS):
-            while stream.waiting.empty():
-                self.publish(0, 0)
-                await asyncio.sleep(0.05)
-        return stream
-
-    @property
-    def executions(self) -> int | None:
-        """Running ones; None where they are not shared."""
-        streams = self.app.state.sockets.streams
-        return None if streams is None else len(streams)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def numbers(stream: Stream, last: int) -> list[int]:
@@ -89,17 +39,22 @@ async def nothing_comes(stream: Stream, seconds: float = 0.3) -> None:
     assert [one for one in waiting if isinstance(one, Exception) or one["n"] != 0] == []
 
 
-@pytest.fixture(params=list(Delivery))
-async def city(request: pytest.FixtureRequest, live_server: LiveServer) -> AsyncIterator[City]:
-    settings = Settings(data_dir=live_server.data_dir, stream_delivery=request.param)
-    app = create_app(settings, live_server.database_url, with_worker=False)
-    async with hosting.serving(app) as url, AsyncExitStack() as stack:
-        metro = await riders.watched_metro(Api(f"{url}/graphql", live_server.dispatcher_token))
-        yield City(app, live_server, f"ws{url.removeprefix('http')}/graphql", metro, stack)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def apis(live_server: LiveServer) -> AsyncIterator[dict[Delivery, tuple[FastAPI, str]]]:
+    async with ways.served(live_server) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(params=ways.ALL, ids=str, loop_scope="module")
+async def city(
+    request: pytest.FixtureRequest, apis: dict[Delivery, tuple[FastAPI, str]], live_server: LiveServer
+) -> AsyncIterator[City]:
+    async with ways.city_of(request.param, apis, live_server) as found:
+        yield found
 
 
 async def test_everybody_sees_everything_in_one_order(city: City) -> None:
-    first, second = await city.socket(), await city.socket()
+    first, second = await city.client(), await city.client()
     streams = [await city.watch(one, city.metro["cursor"]) for one in (first, first, second)]
     for n in range(1, 21):
         city.publish(n, n)
@@ -110,10 +65,10 @@ async def test_everybody_sees_everything_in_one_order(city: City) -> None:
 
 
 async def test_who_comes_late_sees_what_is_new(city: City) -> None:
-    first = await city.watch_now(await city.socket())
+    first = await city.watch_now(await city.client())
     city.publish(1, 5)
     assert await numbers(first, 5) == [1, 2, 3, 4, 5]
-    late = await city.watch_now(await city.socket())
+    late = await city.watch_now(await city.client())
     city.publish(6, 8)
     assert await numbers(late, 8) == [6, 7, 8]
     assert await numbers(first, 8) == [6, 7, 8]
@@ -121,7 +76,7 @@ async def test_who_comes_late_sees_what_is_new(city: City) -> None:
 
 async def test_who_resumes_misses_and_repeats_nothing(city: City) -> None:
     start = city.metro["cursor"]
-    first = await city.watch(await city.socket(), start)
+    first = await city.watch(await city.client(), start)
     city.publish(1, 700)
     assert await numbers(first, 700) == list(range(1, 701))
 
@@ -131,8 +86,8 @@ async def test_who_resumes_misses_and_repeats_nothing(city: City) -> None:
             await asyncio.sleep(0.005)
 
     going = asyncio.create_task(go_on())
-    resumed = [await city.watch(await city.socket(), start) for _ in range(5)]
-    middle = [await city.watch(await city.socket(), first.seen[349]["cursor"]) for _ in range(3)]
+    resumed = [await city.watch(await city.client(), start) for _ in range(5)]
+    middle = [await city.watch(await city.client(), first.seen[349]["cursor"]) for _ in range(3)]
     await going
     for stream in resumed:
         assert await numbers(stream, 740) == list(range(1, 741))
@@ -142,24 +97,24 @@ async def test_who_resumes_misses_and_repeats_nothing(city: City) -> None:
 
 
 async def test_a_cursor_from_ahead_of_the_stream_repeats_nothing(city: City) -> None:
-    ahead = await city.watch(await city.socket(), city.metro["cursor"])
+    ahead = await city.watch(await city.client(), city.metro["cursor"])
     city.publish(1, 3)
     assert await numbers(ahead, 3) == [1, 2, 3]
-    other = await city.watch(await city.socket(), ahead.cursor)
+    other = await city.watch(await city.client(), ahead.cursor)
     city.publish(4, 5)
     assert await numbers(other, 5) == [4, 5]
 
 
 async def test_an_error_ends_each_operation_and_nothing_else(city: City) -> None:
-    socket = await city.socket()
-    good = await city.watch_now(socket)
+    client = await city.client()
+    good = await city.watch_now(client)
     for _ in range(2):
-        refused = [await socket.follow(UPDATES, id="metro_00000000000000000000000000") for _ in range(3)]
+        refused = [await client.follow(ways.UPDATES, id="metro_00000000000000000000000000") for _ in range(3)]
         for stream in refused:
             with pytest.raises(StreamEnded) as ended:
                 await stream.next()
             assert ended.value.args[0][0]["extensions"]["code"] == "NOT_FOUND"
-    bad_cursor = await city.watch(socket, "garbage")
+    bad_cursor = await city.watch(client, "garbage")
     with pytest.raises(StreamEnded) as ended:
         await bad_cursor.next()
     assert ended.value.args[0][0]["extensions"]["code"] == "BAD_USER_INPUT"
@@ -169,7 +124,7 @@ async def test_an_error_ends_each_operation_and_nothing_else(city: City) -> None
 
 
 async def test_an_event_that_cannot_be_shown_ends_the_stream_for_all(city: City) -> None:
-    streams = [await city.watch_now(await city.socket()) for _ in range(3)]
+    streams = [await city.watch_now(await city.client()) for _ in range(3)]
     city.publish(1, 1)
     city.publish(2, 2, type="none that we know")
     for stream in streams:
@@ -181,13 +136,13 @@ async def test_an_event_that_cannot_be_shown_ends_the_stream_for_all(city: City)
             await stream.next()
         assert ended.value.args == (None,)
     assert not city.executions
-    anew = await city.watch_now(await city.socket())
+    anew = await city.watch_now(await city.client())
     city.publish(3, 3)
     assert await numbers(anew, 3) == [3]
 
 
 async def test_complete_takes_effect_before_the_next_event(city: City) -> None:
-    one, two = await city.socket(), await city.socket()
+    one, two = await city.client(), await city.client()
     left, right, other = await city.watch_now(one), await city.watch_now(one), await city.watch_now(two)
     await left.complete()
     assert (await (await one.follow("{ __typename }")).next())["value"] == "Query"
@@ -199,39 +154,40 @@ async def test_complete_takes_effect_before_the_next_event(city: City) -> None:
 
 async def test_the_last_to_leave_ends_the_execution_and_the_next_begins_anew(city: City) -> None:
     for _ in range(2):
-        socket = await city.socket()
-        streams = [await city.watch_now(socket) for _ in range(2)]
-        dropped = await city.socket()
+        client = await city.client()
+        streams = [await city.watch_now(client) for _ in range(2)]
+        dropped = await city.client()
         await city.watch_now(dropped)
         city.publish(1, 2)
         for stream in streams:
             assert await numbers(stream, 2) == [1, 2]
             await stream.complete()
-        dropped.connection.transport.abort()
+        await dropped.cut()
         async with asyncio.timeout(clients.PATIENCE_SECONDS):
             while city.executions:
                 await asyncio.sleep(0.01)
 
 
-async def test_a_token_that_runs_out_ends_its_own_socket(city: City) -> None:
-    other = await city.watch_now(await city.socket())
+@pytest.mark.parametrize("city", ways.of(Kind.SOCKET, Kind.EVENTS), ids=str, indirect=True)
+async def test_a_token_that_runs_out_ends_its_own_connection(city: City) -> None:
+    other = await city.watch_now(await city.client())
     metro_id = ids.decode(city.metro["id"], ids.METRO)
     secret = Settings(data_dir=city.live.data_dir).secret()
     who = Actor(Audience.OPS, UUID(int=7), Role.DISPATCHER, uuid4(), frozenset({metro_id}))
-    token, _ = AccessTokens(secret, hosting.ShiftedClock(2 - 60), minutes=1).access_token(who)
-    socket = await city.socket(token)
-    await city.watch_now(socket)
-    assert await closing(socket.connection) == (4403, "Access token expired")
+    token, _ = AccessTokens(secret, hosting.ShiftedClock(1.5 - 60), minutes=1).access_token(who)
+    client = await city.client(token)
+    await city.watch_now(client)
+    assert (await client.farewell()).lower() == "access token expired"
     city.publish(1, 2)
     assert await numbers(other, 2) == [1, 2]
 
 
 async def test_who_may_see_other_things_shares_nothing(city: City) -> None:
-    mine = await city.watch_now(await city.socket())
+    mine = await city.watch_now(await city.client())
     secret = Settings(data_dir=city.live.data_dir).secret()
     who = Actor(Audience.OPS, UUID(int=7), Role.DISPATCHER, uuid4(), frozenset({uuid4()}))
     token, _ = AccessTokens(secret, hosting.ShiftedClock(0), minutes=1).access_token(who)
-    refused = await city.watch(await city.socket(token))
+    refused = await city.watch(await city.client(token))
     with pytest.raises(StreamEnded) as ended:
         await refused.next()
     assert ended.value.args[0][0]["extensions"]["code"] == "NOT_FOUND"
@@ -239,53 +195,32 @@ async def test_who_may_see_other_things_shares_nothing(city: City) -> None:
     assert await numbers(mine, 1) == [1]
 
 
-async def receive_all(connection: ClientConnection) -> None:
+async def take_all(take: Callable[[], Awaitable[int]]) -> None:
     while True:
-        await receive(connection)
+        await take()
 
 
-@asynccontextmanager
-async def slowly(city: City) -> AsyncIterator[ClientConnection]:
-    """A socket with small buffers that follows, has had event 1, and reads when asked to."""
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    raw.setblocking(False)
-    port = int(city.ws_url.rsplit(":", 1)[1].split("/")[0])
-    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-    protocols = [Subprotocol("graphql-transport-ws")]
-    async with connect(city.ws_url, sock=raw, subprotocols=protocols, proxy=None, max_queue=1, close_timeout=1) as slow:
-        payload = {"authorization": f"Bearer {city.live.dispatcher_token}"}
-        await slow.send(json.dumps({"type": "connection_init", "payload": payload}))
-        await receive(slow)
-        variables = {"id": city.metro["id"], "after": city.metro["cursor"]}
-        await slow.send(json.dumps({"id": "s", "type": "subscribe", "payload": {"query": UPDATES, "variables": variables}}))
-        city.publish(1, 1)
-        assert (await receive(slow))["payload"]["data"]["opsDispatchUpdates"]["n"] == 1
-        yield slow
-
-
-@pytest.mark.parametrize("city", [Delivery.DIRECT], indirect=True)
+@pytest.mark.parametrize("city", [ways.DIRECT, *ways.of(Kind.EVENTS)], ids=str, indirect=True)
 async def test_who_takes_nothing_is_cut_off(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "STALL_SECONDS", 0.5)
-    healthy = await city.watch(await city.socket(), city.metro["cursor"])
-    async with slowly(city) as stuck:
+    healthy = await city.watch(await city.client(), city.metro["cursor"])
+    async with city.slowly() as take:
         for first in range(2, 1002, 500):
             city.publish(first, first + 499, plate=2000)
         assert await numbers(healthy, 1001) == list(range(1, 1002))
         await asyncio.sleep(1)
-        with pytest.raises(ConnectionClosedError):
-            await receive_all(stuck)
+        with pytest.raises((ConnectionClosedError, ConnectionResetError)):
+            await take_all(take)
     city.publish(1002, 1002)
     assert await numbers(healthy, 1002) == [1002]
 
 
 async def test_a_slow_reader_delays_nobody_and_misses_nothing(city: City) -> None:
-    healthy = await city.watch(await city.socket(), city.metro["cursor"])
-    async with slowly(city) as slow:
+    healthy = await city.watch(await city.client(), city.metro["cursor"])
+    async with city.slowly() as take:
         for first in range(2, 3002, 500):
             city.publish(first, first + 499, plate=2000)
         assert await numbers(healthy, 3001) == list(range(1, 3002))
-        seen = [(await receive(slow))["payload"]["data"]["opsDispatchUpdates"]["n"] for _ in range(3000)]
-        assert seen == list(range(2, 3002))
+        assert [await take() for _ in range(3000)] == list(range(2, 3002))
         city.publish(3002, 3002)
-        assert (await receive(slow))["payload"]["data"]["opsDispatchUpdates"]["n"] == 3002
+        assert await take() == 3002

@@ -1,4 +1,4 @@
-"""Clients: GraphQL over HTTP and over WebSocket (graphql-transport-ws), as front ends speak them."""
+"""Clients: GraphQL over HTTP, over WebSocket (graphql-transport-ws) and as server-sent events, as front ends speak them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -62,10 +62,10 @@ class StreamEnded(Exception):
 
 @dataclass
 class Stream:
-    """One operation on a socket."""
+    """One operation."""
 
-    id: str
-    socket: Socket
+    #: ends it from here
+    complete: Callable[[], Awaitable[None]]
     waiting: asyncio.Queue[dict[str, Any] | Exception] = field(default_factory=asyncio.Queue)
     #: everything that came, in order
     seen: list[dict[str, Any]] = field(default_factory=list)
@@ -96,9 +96,6 @@ class Stream:
         cursor: str = self.seen[-1]["cursor"]
         return cursor
 
-    async def complete(self) -> None:
-        await self.socket.send({"id": self.id, "type": "complete"})
-
 
 class Socket:
     """A WebSocket after connection_ack, with any number of operations."""
@@ -113,10 +110,14 @@ class Socket:
         await self.connection.send(json.dumps(message))
 
     async def follow(self, document: str, /, **variables: Any) -> Stream:
-        stream = Stream(str(next(self._numbers)), self)
-        self._streams[stream.id] = stream
+        number = str(next(self._numbers))
+
+        async def complete() -> None:
+            await self.send({"id": number, "type": "complete"})
+
+        stream = self._streams[number] = Stream(complete)
         payload = {"query": document, "variables": variables}
-        await self.send({"id": stream.id, "type": "subscribe", "payload": payload})
+        await self.send({"id": number, "type": "subscribe", "payload": payload})
         return stream
 
     async def close(self) -> None:
@@ -139,10 +140,15 @@ class Socket:
             stream.waiting.put_nowait(error)
 
 
+AnySocket = TypeVar("AnySocket", bound=Socket)
+
+
 def _item(message: dict[str, Any]) -> dict[str, Any] | Exception:
-    if message["type"] != "next":
-        return StreamEnded(message.get("payload"))
-    payload = message["payload"]
+    return item_of(message["payload"]) if message["type"] == "next" else StreamEnded(message.get("payload"))
+
+
+def item_of(payload: dict[str, Any]) -> dict[str, Any] | Exception:
+    """What a `next` brings."""
     if payload.get("errors"):
         return StreamEnded(payload["errors"])
     (event,) = payload["data"].values()
@@ -183,11 +189,17 @@ async def closing(connection: ClientConnection, seconds: float = PATIENCE_SECOND
 @asynccontextmanager
 async def opened(url: str, token: str | None = None) -> AsyncIterator[Socket]:
     """A socket that the server has acknowledged."""
+    async with opened_as(Socket, url, token) as socket:
+        yield socket
+
+
+@asynccontextmanager
+async def opened_as(kind: type[AnySocket], url: str, token: str | None) -> AsyncIterator[AnySocket]:
     async with connected(url) as connection:
         payload = {"authorization": f"Bearer {token}"} if token else {}
         await connection.send(json.dumps({"type": "connection_init", "payload": payload}))
         assert (await receive(connection))["type"] == "connection_ack"
-        socket = Socket(connection)
+        socket = kind(connection)
         try:
             yield socket
         finally:

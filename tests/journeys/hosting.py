@@ -32,11 +32,12 @@ async def hosted(beside: LiveServer, **settings: Any) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, settings: Settings | None = None, *, ws: Any = None) -> AsyncIterator[str]:
-    """The URL of an application, served as `nimrod serve` does. `ws`: uvicorn's WebSocket protocol, if not ours."""
+async def serving(app: FastAPI, settings: Settings | None = None, *, ws: Any = None, http: Any = None) -> AsyncIterator[str]:
+    """The URL of an application, served as `nimrod serve` does. `ws`, `http`: uvicorn's protocols, if not ours."""
     config = server.config_of(app, settings or Settings())
     config.port = 0
     config.ws = ws or config.ws
+    config.http = http or config.http
     running_server = uvicorn.Server(config)
     running = asyncio.create_task(running_server.serve())
     try:
