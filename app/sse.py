@@ -16,9 +16,8 @@ from graphql import GraphQLError, OperationType
 from starlette.types import Receive, Scope, Send
 from strawberry.http.exceptions import WebSocketDisconnected
 
-from app import http_wire
+from app import http_wire, wire
 from app.connections import Connections
-from app.fanout import protocol
 from app.fanout.broadcast import Item
 from app.fanout.follower import Follower
 from app.fanout.operation import Asked, Operation
@@ -234,7 +233,7 @@ class EventStream:
                 if self._connection is not None and self._connection.is_writable:
                     await self._send(message)
                 else:
-                    async with asyncio.timeout(protocol.STALL_SECONDS):
+                    async with asyncio.timeout(wire.STALL_SECONDS):
                         await self._send(message)
             except TimeoutError:
                 self._give_up()

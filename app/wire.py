@@ -10,8 +10,8 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-#: how long a full buffer may wait for its peer, and a closing one for the last bytes to leave
-WRITE_SECONDS = 20.0
+#: how long a peer may take nothing: a full buffer wait for it, and a closing one for the last bytes to leave
+STALL_SECONDS = 10.0
 #: what the kernel may hold unsent for one peer: it would take megabytes, and hide for as long whether the peer reads
 UNSENT_BYTES = 131_072
 
@@ -86,7 +86,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _abort_later(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+            self._deadline = self.loop.call_later(STALL_SECONDS, self.transport.abort)
 
     def _keep(self) -> None:
         if self._deadline is not None:

@@ -62,7 +62,7 @@ class Ctx:
     connection_params: dict[str, object] | None = None
     #: header of the handshake, on a WebSocket
     authorization: str | None = None
-    #: epoch second at which the actor's token expires, on a WebSocket
+    #: epoch second at which the actor's token expires, for what outlives a request
     expires_at: float | None = None
     #: where the subscription is, when a transport shares it with others
     place: Place | None = None

@@ -17,8 +17,6 @@ from app.wire import WebSocketProtocol
 logger = logging.getLogger(__name__)
 
 EXTENSION = "nimrod.direct"
-#: how long a peer may take nothing at all
-STALL_SECONDS = 10.0
 #: how long a shutdown waits for the peer's answer to the close frame
 FAREWELL_SECONDS = 1.0
 
@@ -73,14 +71,9 @@ class DirectProtocol(WebSocketProtocol):
         return self.handshake_complete and not self._has_sent_close and self.writable.is_set() and not self.transport.is_closing()
 
     async def wait_until_writable(self) -> bool:
-        """False when the peer took nothing for too long; the connection is gone then."""
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                await self.writable.wait()
-        except TimeoutError:
-            self.transport.abort()
-            return False
-        return True
+        """False when the connection is gone instead: a peer that takes nothing for too long is cut off, see `wire`."""
+        await self.writable.wait()
+        return not self.disconnected
 
     def park(self, listener: Listener) -> None:
         """From here on the listener hears what comes; the application may return, and what it used is let go."""

@@ -11,8 +11,8 @@ import pytest_asyncio
 from fastapi import FastAPI
 from websockets.exceptions import ConnectionClosedError
 
+from app import wire
 from app.auth import AccessTokens
-from app.fanout import protocol
 from app.settings import Delivery, Settings
 from domain import ids
 from domain.actor import Actor, Audience, Role
@@ -202,7 +202,7 @@ async def take_all(take: Callable[[], Awaitable[int]]) -> None:
 
 @pytest.mark.parametrize("city", [ways.DIRECT, *ways.of(Kind.EVENTS)], ids=str, indirect=True)
 async def test_who_takes_nothing_is_cut_off(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(wire, "STALL_SECONDS", 0.5)
     healthy = await city.watch(await city.client(), city.metro["cursor"])
     async with city.slowly() as take:
         for first in range(2, 1002, 500):

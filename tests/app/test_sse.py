@@ -18,8 +18,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from app import probe, sse
-from app.fanout import protocol
+from app import probe, sse, wire
 from app.main import create_app
 from app.settings import Delivery, Settings
 from tests.app import ways
@@ -327,7 +326,7 @@ async def silent_peer(served: Served) -> socket.socket:
 
 
 async def test_who_reads_nothing_holds_little_and_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(wire, "STALL_SECONDS", 1.0)
     before = psutil.Process().memory_info().rss
     peers = [await silent_peer(served) for _ in range(5)]
     await asyncio.sleep(0.5)
@@ -382,7 +381,7 @@ def names_of_tasks() -> set[str]:
 
 
 async def test_a_server_that_is_not_ours_does_the_same(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(wire, "STALL_SECONDS", 0.5)
     app = create_app(Settings(data_dir=live_server.data_dir), live_server.database_url, with_worker=False, with_probe=True)
     async with hosting.serving(app, http="h11") as url:
         plain = Served(app, url, live_server)

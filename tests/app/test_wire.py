@@ -69,7 +69,7 @@ async def flood(send: Any, ended: asyncio.Event) -> None:
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "WRITE_SECONDS", 0.5)
+    monkeypatch.setattr(wire, "STALL_SECONDS", 0.5)
 
 
 async def test_a_peer_that_never_reads_is_cut_off_and_its_writer_told() -> None:
@@ -80,7 +80,7 @@ async def test_a_peer_that_never_reads_is_cut_off_and_its_writer_told() -> None:
 
 
 async def test_a_peer_that_answers_no_ping_is_cut_off_although_bytes_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "WRITE_SECONDS", 60)
+    monkeypatch.setattr(wire, "STALL_SECONDS", 60)
     ended = asyncio.Event()
     async with (
         listening(lambda _, send: flood(send, ended), ws_ping_interval=0.2, ws_ping_timeout=0.3) as port,
@@ -151,7 +151,7 @@ async def test_a_message_that_is_too_big_is_told_so_while_it_is_still_on_its_way
 
 
 async def test_pongs_do_not_pile_up_for_a_peer_that_only_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "WRITE_SECONDS", 60)
+    monkeypatch.setattr(wire, "STALL_SECONDS", 60)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     async with listening(lambda _, send: flood(send, ended)) as port, silent_peer(port) as peer:
