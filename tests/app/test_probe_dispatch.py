@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
+import strawberry
+from websockets.exceptions import ConnectionClosed
 
+from app import probe_dispatch
 from app.auth import AccessTokens
+from app.fanout import follower
 from app.gateways.clock import SystemClock
+from app.main import create_app
+from app.messages import CloseCode
 from app.settings import Settings
 from domain.actor import Actor, Audience, Role
-from tests.journeys import clients
+from tests.journeys import clients, hosting
 from tests.live import LiveServer
 
 FIELDS = "seq vehicleId kind state batteryPercent lat lon plate cursor"
@@ -90,3 +98,39 @@ async def test_the_durable_one_resumes_by_its_cursor(probe_server: LiveServer, t
         again = await socket.follow(DURABLE, after=seen[4]["cursor"])
         await publish(probe_server, "durable", 13)
         assert [event["seq"] for event in await events(again, 13)] == list(range(6, 14))
+
+
+async def test_who_is_too_slow_for_a_stream_without_a_log_is_told_so(
+    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "QUEUE_LIMIT", 10)
+    app = create_app(Settings(data_dir=live_server.data_dir), live_server.database_url, with_worker=False, with_probe=True)
+    event = probe_dispatch.ProbeDispatch(
+        cursor=None,
+        seq=1,
+        vehicle_id=strawberry.ID("v"),
+        kind=probe_dispatch.Kind.CAR,
+        state=probe_dispatch.State.IN_USE,
+        battery_percent=77,
+        lat=52.5,
+        lon=13.4,
+        plate="x" * 100_000,
+    )
+    async with hosting.serving(app) as url:
+        ws_url = f"ws{url.removeprefix('http')}/probe"
+        async with clients.opened(ws_url) as healthy, clients.connected(ws_url) as slow:
+            await slow.send(json.dumps({"type": "connection_init"}))
+            await clients.receive(slow)
+            await slow.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": FOLLOW["memory"]}}))
+            following = await healthy.follow(FOLLOW["memory"])
+            async with asyncio.timeout(clients.PATIENCE_SECONDS):
+                while following.waiting.empty():
+                    await probe_dispatch.hub.publish(event)
+                    await asyncio.sleep(0.05)
+            for _ in range(200):  # the slow one's library stops reading after some, and nobody asks it for more
+                await probe_dispatch.hub.publish(event)
+                await following.next()
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await clients.receive(slow)
+            assert slow.close_code == CloseCode.TOO_SLOW
