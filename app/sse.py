@@ -139,6 +139,13 @@ class EventStream:
     async def ready(self) -> None:
         """A write waits for the peer."""
 
+    #: each event has an id of its own, which is where the follower is
+    batch = 1
+
+    async def send_all(self, payloads: Sequence[bytes]) -> None:
+        for payload in payloads:
+            await self.send(payload)
+
     async def send(self, payload: bytes) -> None:
         self._events += 1
         await self._write(b"event: next\n" + self._id() + b"data: " + payload + b"\n\n")

@@ -57,6 +57,8 @@ class Place:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     #: True when a replay has come to the end of the log
     is_at_end: bool = False
+    #: True when something was missing on the way
+    has_gap: bool = False
 
     def begin(self, start: eventlog.Position) -> eventlog.Position:
         self.start = self.position = start
@@ -260,6 +262,7 @@ class Feed:
         async with contextlib.aclosing(self._log(topic, start)) as items:
             async for item in items:
                 place.position = item.position
+                place.has_gap |= isinstance(item, Resync)
                 yield item
         place.is_at_end = True
 

@@ -69,10 +69,10 @@ class NimrodSchema(strawberry.Schema):
         operation = self.documents.open(query).operation(operation_name)
         return operation is not None and operation.node.operation is CoreOperationType.SUBSCRIPTION
 
-    def resumes(self, share: sharing.Share, variables: dict[str, Any]) -> bool:
-        """Whether the variables hold a cursor to go on from."""
+    def cursor_of(self, share: sharing.Share, variables: dict[str, Any]) -> Any:
+        """What the variables hold as the cursor to go on from, whatever that is; None: nothing."""
         operation = self.documents.open(share.query).operation(share.operation_name)
-        return operation is not None and operation.sharing is not None and operation.sharing.resumes(variables)
+        return None if operation is None or operation.sharing is None else operation.sharing.cursor_of(variables)
 
     async def _prepare_operation_async(self, context: ExecutionContext, extensions_runner: Any) -> PreExecutionError | None:  # noqa: ARG002
         try:

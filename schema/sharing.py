@@ -90,8 +90,8 @@ class Sharing:
         viewer = who.account_id if who is not None and self.stream.per is Per.VIEWER else None
         return Share(query, operation_name, canonical, PUBLIC if who is None else who.scope, viewer, self.stream.slow)
 
-    def resumes(self, variables: dict[str, Any]) -> bool:
-        return self.cursor is not None and variables.get(self.cursor) is not None
+    def cursor_of(self, variables: dict[str, Any]) -> Any:
+        return None if self.cursor is None else variables.get(self.cursor)
 
 
 def of_operation(document: DocumentNode, operation: OperationDefinitionNode, streams: Mapping[str, Stream]) -> Sharing | None:

@@ -36,7 +36,12 @@ class Outlet(Protocol):
     async def ready(self) -> None:
         """Waits until the peer takes something. Raises WebSocketDisconnected."""
 
+    #: events that it takes at once, at most
+    batch: int
+
     async def send(self, payload: bytes) -> None: ...
+
+    async def send_all(self, payloads: Sequence[bytes]) -> None: ...
 
     async def end(self, errors: Sequence[GraphQLError] | None) -> None:
         """`error` with these errors, or `complete`."""
@@ -162,10 +167,17 @@ class Follower:
 
     async def _drain(self, backlog: Backlog) -> None:
         while backlog.waiting:
-            item = backlog.waiting.popleft()
-            if item.position is None or self._position is None or item.position > self._position:
-                self._position = item.position
-                await self._outlet.send(item.payload)
+            items = [backlog.waiting.popleft() for _ in range(min(len(backlog.waiting), self._outlet.batch))]
+            await self._send([item for item in items if self._is_new(item)])
+
+    def _is_new(self, item: Item) -> bool:
+        return item.position is None or self._position is None or item.position > self._position
+
+    async def _send(self, items: list[Item]) -> None:
+        for first in range(0, len(items), self._outlet.batch):
+            some = items[first : first + self._outlet.batch]
+            self._position = some[-1].position
+            await self._outlet.send_all([item.payload for item in some])
 
     def _is_level(self) -> bool:
         """Whether the next event of the stream is the next one of this; a client may come from further ahead."""
@@ -178,7 +190,11 @@ class Follower:
         if self._end is not None:
             await self._finish(self._end[0])
             return False
-        return await self._replay(ctx, variables, None if ctx.place is None else ctx.place.after)
+        asked = None if ctx.place is None else ctx.place.after
+        after = asked or self.stream.position_in(variables)
+        if after is not None and await self._go_on_from_memory(after):
+            return True
+        return await self._replay(ctx, variables, asked)
 
     async def _catch_up(self, backlog: Backlog, ctx: Ctx) -> bool:
         after = self._position or self.stream.beginning
@@ -186,7 +202,16 @@ class Follower:
             raise TooSlow
         # From here on it queues again, and skips what the log brings as well.
         backlog.lags = False
-        return await self._replay(ctx, self.stream.variables, after)
+        return await self._go_on_from_memory(after) or await self._replay(ctx, self.stream.variables, after)
+
+    async def _go_on_from_memory(self, after: eventlog.Position) -> bool:
+        """False when the stream does not remember that far back."""
+        items = await self.stream.items_behind(after)
+        if items is None:
+            return False
+        self._position = after
+        await self._send(items)
+        return True
 
     async def _replay(self, ctx: Ctx, variables: dict[str, Any], after: eventlog.Position | None) -> bool:
         """An execution of its own, up to the end of the log. False: it failed, and with it the operation."""

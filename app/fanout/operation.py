@@ -83,7 +83,7 @@ class Operation:
         share = streams.schema.share(asked.query, variables, asked.operation_name, who)
         if share is None:
             return False
-        self._goes_on = self._goes_on or streams.schema.resumes(share, variables)
+        self._goes_on = self._goes_on or streams.schema.cursor_of(share, variables) is not None
         self._follower = streams.follow(share, who, self._outlet)
         self._follower.start(self._ctx, variables if self._goes_on else None)
         return True

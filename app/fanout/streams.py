@@ -15,8 +15,10 @@ from app import telemetry
 from app.fanout.broadcast import Broadcast, Item
 from app.fanout.follower import Follower, Outlet
 from app.fanout.payloads import payload_of
+from app.fanout.recent import Recent, fits
 from domain import eventlog
 from domain.actor import Actor
+from domain.errors import InvalidInput
 from resolvers.context import Ctx, Runtime
 from resolvers.streams import Place
 from schema import masking
@@ -67,6 +69,8 @@ class SharedStream:
         self._streams = streams
         self._service = service
         self._place = Place()
+        self._recent: Recent | None = None
+        self._reaching_back = asyncio.Lock()
         self._position: eventlog.Position | None = None
         self._task = asyncio.create_task(self._run(), name="shared stream")
 
@@ -101,6 +105,57 @@ class SharedStream:
         return await self._streams.schema.stream(
             self.share.query, variable_values=variables, context_value=ctx, operation_name=self.share.operation_name
         )
+
+    def position_in(self, variables: dict[str, Any]) -> eventlog.Position | None:
+        """Where the cursor in the variables is; None when it is none of ours, which its own execution tells."""
+        streams = self._streams
+        cursor = streams.schema.cursor_of(self.share, variables)
+        try:
+            return streams.runtime.cursors.position(cursor) if isinstance(cursor, str) else None
+        except InvalidInput:
+            return None
+
+    async def items_behind(self, after: eventlog.Position) -> list[Item] | None:
+        """What followed a position up to now; None when that is not remembered, and not to be."""
+        recent = self._remembered()
+        if recent is None:
+            return None
+        items = recent.behind(after)
+        if items is None:
+            async with self._reaching_back:
+                items = recent.behind(after)
+                if items is None and await self._reach_back(recent, after):
+                    items = recent.behind(after)
+        return items
+
+    def _remembered(self) -> Recent | None:
+        """None for what few follow, and for what has no log."""
+        if self._recent is None and self.share.viewer is None and self.beginning is not None:
+            self._recent = Recent(self.beginning)
+        return self._recent
+
+    async def _reach_back(self, recent: Recent, after: eventlog.Position) -> bool:
+        """Reads what lies before what is remembered, once for all who come back. False: there is too much, or a gap."""
+        ctx, start = self.service_context(), recent.start
+        place = ctx.place = Place(is_replay=True, after=after)
+        items: list[Item] = []
+        size = 0
+        async with aclosing(await self.execute(ctx, self.variables)) as source:
+            async for result in source:
+                if isinstance(result, PreExecutionError) or result.errors or place.has_gap or place.position is None:
+                    return False
+                if place.position > start:
+                    break
+                payload = payload_of(result)
+                items.append(Item(items[-1].position if items else after, place.position, payload))
+                size += len(payload)
+                if not fits(items, size):
+                    return False
+                ctx.forget_loaded()
+        if recent.start != start:
+            return False
+        recent.reach_back(after, items)
+        return True
 
     def leave(self, follower: Follower) -> None:
         self.queued.discard(follower)
@@ -137,6 +192,8 @@ class SharedStream:
 
     def _give(self, payload: bytes) -> None:
         item = Item(self.position, self._place.position, payload)
+        if (recent := self._remembered()) is not None:
+            recent.append(item)
         self._position = item.position
         queued = [*self.queued]  # before the broadcast, which may add some that are owed it already
         self.broadcast.send(item)

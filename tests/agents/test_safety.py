@@ -25,7 +25,7 @@ class CompromisedModel:
     """Calls anything with anything, preferring ids that it has seen, so that it often gets far."""
 
     def __init__(self, seed: int, known: list[str]) -> None:
-        self.dice = random.Random(seed)  # noqa: S311 - a reproducible attacker
+        self.dice = random.Random(seed)
         self.known = known
         self.calls = 0
 

@@ -108,8 +108,13 @@ class InsideOutlet:
     """What an operation inside the process gives its results to."""
 
     stream: Stream
+    batch: int = 10
 
     async def ready(self) -> None: ...
+
+    async def send_all(self, payloads: Sequence[bytes]) -> None:
+        for payload in payloads:
+            await self.send(payload)
 
     async def send(self, payload: bytes) -> None:
         await self.stream.waiting.put(item_of(orjson.loads(payload)))

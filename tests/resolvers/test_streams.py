@@ -378,7 +378,7 @@ WRITERS, SUBSCRIBERS, EVENTS = 32, 10, 25
 
 async def write(session_factory: SessionFactory, bell: HandBell, topic: str, writer: int) -> None:
     """Transactions of different lengths, some with two events, some rolled back."""
-    choice = random.Random(writer)  # noqa: S311 - the same choices every time
+    choice = random.Random(writer)
     number = 0
     while number < EVENTS:
         batch = min(choice.choice([1, 1, 2]), EVENTS - number)
@@ -421,7 +421,7 @@ async def test_every_subscriber_sees_every_event_once_in_one_order(
         subscribers = [
             group.create_task(subscribe(feed, topic, start, restless=restless))
             for number in range(SUBSCRIBERS)
-            for restless in [random.Random(number) if number % 2 else None]  # noqa: S311 - the same choices every time
+            for restless in [random.Random(number) if number % 2 else None]
         ]
         for writer in range(WRITERS):
             group.create_task(write(session_factory, bell, topic, writer))

@@ -25,7 +25,7 @@ def share(query: str = DOCUMENT, who: Actor | None = ADMIN, name: str | None = N
 def test_the_cursor_is_everybodys_own() -> None:
     fresh, resuming = share(m="1"), share(m="1", c="cursor")
     assert fresh == resuming is not None
-    assert [SCHEMA.resumes(fresh, given) for given in ({"c": "x"}, {"c": None}, {})] == [True, False, False]
+    assert [SCHEMA.cursor_of(fresh, given) for given in ({"c": "x"}, {"c": None}, {})] == ["x", None, None]
 
 
 def test_other_variables_documents_names_and_scopes_are_other_streams() -> None:
