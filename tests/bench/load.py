@@ -26,6 +26,9 @@ EVENT = {
     "lon": 13.3777,
     "plate": "B-MX 0042",
 }
+#: how often each subscriber reads, where it does so by the clock; a part of them at a time
+SWEEP_SECONDS = 0.04
+SWEEPS = 8
 #: until sockets, caches and lookups are as they stay
 WARM_SECONDS = 1.0
 
@@ -86,6 +89,25 @@ class Load:
     async def one_by_one(self, seconds: float) -> Usage:
         """The next event when everybody has the last one, as the peers are measured."""
         return await self._measured(seconds, self._steps)
+
+    @asynccontextmanager
+    async def sweeping(self) -> AsyncIterator[None]:
+        """Subscribers read what has come some times a second, instead of at once: a reader in Python would otherwise be
+        what limits the server."""
+        for one in self.subscribers:
+            one.read_when_told()
+        sweeper = asyncio.create_task(self._sweep())
+        try:
+            yield
+        finally:
+            sweeper.cancel()
+
+    async def _sweep(self) -> None:
+        while True:
+            for part in range(SWEEPS):
+                for one in self.subscribers[part::SWEEPS]:
+                    one.read_now()
+                await asyncio.sleep(SWEEP_SECONDS / SWEEPS)
 
     async def evenly(self, seconds: float, per_second: float) -> Usage:
         """Events by the clock, whatever becomes of those before."""

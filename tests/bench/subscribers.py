@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -97,6 +99,7 @@ class Subscriber(asyncio.Protocol):
         self._subscribe = subscribe
         self._rest = b""
         self._is_open = self._is_live = False
+        self._descriptor = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
@@ -109,6 +112,15 @@ class Subscriber(asyncio.Protocol):
             self._count(data)  # nothing but whole events
         else:
             self._read(data)
+
+    def read_now(self) -> None:
+        """What has come by now, for a subscriber whose transport has been told not to read by itself."""
+        with contextlib.suppress(BlockingIOError):
+            self.data_received(os.read(self._descriptor, 1 << 20))
+
+    def read_when_told(self) -> None:
+        self.transport.pause_reading()
+        self._descriptor = self.transport.get_extra_info("socket").fileno()
 
     def _count(self, data: bytes) -> None:
         tally = self._tally
