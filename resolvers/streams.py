@@ -16,10 +16,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from domain import eventlog, ports
 from resolvers import transactions
+from resolvers.readers import Readers
 
 logger = logging.getLogger(__name__)
 
@@ -92,11 +93,10 @@ class Follower:
 class Channel:
     """One topic in this process: its reader and its followers."""
 
-    def __init__(self, topic: str, sessions: async_sessionmaker[AsyncSession], position: eventlog.Position) -> None:
+    def __init__(self, topic: str, readers: Readers, position: eventlog.Position) -> None:
         self.topic = topic
         self.followers: set[Follower] = set()
-        # A session for every event would cost more than what it reads.
-        self._engine: AsyncEngine = sessions.kw["bind"]
+        self._readers = readers
         self._bell = asyncio.Event()
         self._position = position
         self._retry_pause = RETRY_SECONDS[0]
@@ -139,7 +139,7 @@ class Channel:
                     await self._bell.wait()
 
     async def _read(self) -> eventlog.Batch:
-        async with self._engine.connect() as connection:
+        async with self._readers.connection() as connection:
             batch = await eventlog.read_after(connection, self.topic, self._position)
         if batch.gap is not None:
             self._position = batch.gap
@@ -160,6 +160,7 @@ class Feed:
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], doorbell: ports.Doorbell) -> None:
         self._sessions = sessions
+        self._readers = Readers(sessions)
         self._doorbell = doorbell
         self._channels: dict[str, Channel] = {}
         self._listener: asyncio.Task[None] | None = None
@@ -175,6 +176,7 @@ class Feed:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._readers.close()
 
     async def _listen(self) -> None:
         pause = RETRY_SECONDS[0]
@@ -201,7 +203,7 @@ class Feed:
     def _join(self, topic: str, follower: Follower, now: eventlog.Position) -> None:
         channel = self._channels.get(topic)
         if channel is None:
-            channel = self._channels[topic] = Channel(topic, self._sessions, now)
+            channel = self._channels[topic] = Channel(topic, self._readers, now)
         channel.followers.add(follower)
 
     def _leave(self, topic: str, follower: Follower) -> None:

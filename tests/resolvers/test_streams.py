@@ -146,11 +146,10 @@ class LateReader:
     def begin(self) -> Any:
         return self._session_factory.begin()
 
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator[AsyncConnection]:
+    async def connect(self) -> AsyncConnection:
         await asyncio.sleep(0.2)
-        async with self._session_factory.kw["bind"].connect() as connection:
-            yield connection
+        connection: AsyncConnection = await self._session_factory.kw["bind"].connect()
+        return connection
 
 
 async def test_what_is_written_before_the_reader_has_begun_is_not_lost(
