@@ -52,12 +52,12 @@ async def get_conversation(session: AsyncSession, who: Actor, conversation_id: U
         conversations.customer_id,
         conversations.metro_id,
         conversations.created_at,
-        *eventlog.POSITION_COLUMNS,
+        eventlog.position_column("'chat:' || conversations.id"),
     ).where(conversations.id == conversation_id, conversations.customer_id == who.account_id)
     row = (await session.execute(statement)).one_or_none()
     if row is None:
         raise errors.NotFound("There is no such conversation.", path="conversationId")
-    position = eventlog.Position(row.log_epoch, row.log_xid, 0)
+    position = eventlog.Position(*row.log_position)
     return Conversation(row.id, row.customer_id, row.metro_id, row.created_at, position)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import BigInteger, Connection, Integer, exc, literal_column, select, text
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, TextClause, exc, literal_column, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 VERSION = 1
@@ -55,7 +55,7 @@ class Batch:
     #: True when rows wait behind a transaction that is still open: look again soon
     unsettled: bool
     #: Where to go on when what came behind the position asked for is gone or was never there; None: nothing is missing.
-    #: All that lies before it is in whatever is read after this batch.
+    #: All that lies up to it is in whatever is read after this batch.
     gap: Position | None = None
 
 
@@ -97,27 +97,41 @@ async def append_all(session: AsyncSession, events: Sequence[Draft]) -> None:
     )
 
 
-#: Expressions for a statement that reads a row together with the position its stream continues from: every event
-#: below it is already in the row's snapshot. Repeats are possible, gaps are not.
-POSITION_COLUMNS = (
-    literal_column("(select epoch from event_log_epoch)", Integer).label("log_epoch"),
-    literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", BigInteger).label("log_xid"),
-)
-
-_POSITION = select(*POSITION_COLUMNS)
-
-
-async def current_position(session: AsyncSession | AsyncConnection) -> Position:
-    epoch, xid = (await session.execute(_POSITION)).one()
-    return Position(epoch, xid, 0)
+# The newest of what is settled, be it still there or deleted. Nothing but events that were committed: a number of which the
+# disk knows nothing, because its transaction is open or was rolled back, is given out again after a crash, and an event
+# that bears it then must not lie below a position of before. An own, open transaction's events are never settled.
+_SETTLED = """(select epoch from event_log_epoch) || coalesce((select array[xid::text::bigint, seq] from (
+  (select xid, seq from event_log where topic = {topic} and xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by xid desc, seq desc limit 1)
+  union all
+  select xid, seq from event_log_horizons where topic = {topic} and xid < pg_snapshot_xmin(pg_current_snapshot())
+) settled order by xid desc, seq desc limit 1), '{{0,0}}'::bigint[])"""
 
 
-# The epoch, the end of what is settled and the horizon, if that lies behind the position, stand beside every event: one
+def position_column(topic: str) -> ColumnElement[Any]:
+    """For a statement that reads a row together with the position its stream continues from, as `Position(*column)`: every
+    event up to it is already in the row's snapshot. Repeats are possible, gaps are not. `topic`: SQL, of the row."""
+    return literal_column(_SETTLED.format(topic=topic), ARRAY(BigInteger)).label("log_position")
+
+
+def position_statement(topic: str) -> TextClause:
+    """The same alone. `topic`: SQL; of no topic, null, the position is the beginning."""
+    return text("select " + _SETTLED.format(topic=topic))
+
+
+_POSITION = position_statement(":topic")
+
+
+async def current_position(session: AsyncSession | AsyncConnection, topic: str) -> Position:
+    return Position(*(await session.execute(_POSITION, {"topic": topic})).scalar_one())
+
+
+# The epoch, the end of what is settled and the horizon, if that lies ahead of the position, stand beside every event: one
 # snapshot says what is there and what is gone. They are worked out once, hence `offset 0`. A horizon that is not settled is
 # an event that was erased so early: to tell of it now would skip what an open transaction may still write before it.
 _READ = """
-select e.seq, e.xid::text::bigint, e.kind, e.version, e.payload, e.at, e.xid < s.xmin, s.epoch, s.open_from, s.is_lost
-from (select p.epoch, x.xmin, x.xmin::text::bigint as open_from, h.topic is not null as is_lost
+select e.seq, e.xid::text::bigint, e.kind, e.version, e.payload, e.at, e.xid < s.xmin, s.epoch, s.gone_xid, s.gone_seq
+from (select p.epoch, x.xmin, h.xid::text::bigint as gone_xid, h.seq as gone_seq
   from event_log_epoch p cross join pg_snapshot_xmin(pg_current_snapshot()) as x (xmin)
   left join event_log_horizons h on h.topic = $1 and (h.xid, h.seq) > ($2::text::xid8, $3::bigint) and h.xid < x.xmin offset 0
 ) s left join lateral (
@@ -129,9 +143,13 @@ from (select p.epoch, x.xmin, x.xmin::text::bigint as open_from, h.topic is not 
 async def read_after(reader: AsyncSession | AsyncConnection, topic: str, after: Position, limit: int = BATCH) -> Batch:
     """Settled events of a topic behind a position, in the one order that every reader sees; or the gap, and no events."""
     rows = await _fetch(reader, topic, str(after.xid), after.seq, limit)
-    *_, epoch, open_from, is_lost = rows[0]
-    if epoch != after.epoch or is_lost:
-        return Batch([], epoch, False, Position(epoch, open_from, 0))
+    *_, epoch, gone_xid, gone_seq = rows[0]
+    if epoch != after.epoch:
+        # A later snapshot than the one that told of it: nothing is lost, for the object is read later still.
+        gap = await current_position(reader, topic)
+        return Batch([], gap.epoch, False, gap)
+    if gone_xid is not None:
+        return Batch([], epoch, False, Position(epoch, gone_xid, gone_seq))
     events: list[Event] = []
     for seq, xid, kind, version, payload, at, is_settled, *_ in rows:
         if not is_settled:  # nor when there is none

@@ -44,7 +44,7 @@ class Metro:
 
 
 def _select() -> Select[Any]:
-    return select(tables.Metro.__table__, *eventlog.POSITION_COLUMNS)
+    return select(tables.Metro.__table__, eventlog.position_column("'dispatch:' || metros.id"))
 
 
 def _of(row: Row[Any]) -> Metro:
@@ -67,7 +67,7 @@ def _of(row: Row[Any]) -> Metro:
         booking_min_minutes=row.booking_min_minutes,
         booking_max_days=row.booking_max_days,
         proposal_minutes=row.proposal_minutes,
-        position=eventlog.Position(row.log_epoch, row.log_xid, 0),
+        position=eventlog.Position(*row.log_position),
     )
 
 

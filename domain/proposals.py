@@ -50,6 +50,7 @@ class Decided:
 
 
 _COLUMNS = [getattr(tables.Proposal, name) for name in Proposal.__slots__]
+_POSITION = eventlog.position_statement("(select 'chat:' || conversation_id from proposals where id = :proposal_id)")
 
 
 async def propose(
@@ -121,6 +122,11 @@ async def get_proposal(session: AsyncSession, who: Actor, proposal_id: UUID) -> 
     if row is None:
         raise errors.NotFound("There is no such proposal.")
     return Proposal(*row)
+
+
+async def current_position(session: AsyncSession, proposal_id: UUID) -> eventlog.Position:
+    """Where the chat of a proposal continues from what is read after this. It need not exist."""
+    return eventlog.Position(*(await session.execute(_POSITION, {"proposal_id": proposal_id})).scalar_one())
 
 
 async def decide_proposal(

@@ -21,6 +21,7 @@ _INSERT = insert(_RESERVATIONS)
 _VEHICLES = tables.Vehicle.__table__
 MAX_REASON_LENGTH = 500
 _EXCLUSION = "ex_reservations_vehicle_blocked"
+_POSITION = eventlog.position_statement("(select 'dispatch:' || metro_id from reservations where id = :reservation_id)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,11 @@ def _changed(row: tables.Reservation, plate: str) -> eventlog.Draft:
         "endsAt": row.ends_at.isoformat() if row.ends_at else None,
     }
     return eventlog.dispatch_topic(row.metro_id), f"reservation.{row.state}", payload
+
+
+async def current_position(session: AsyncSession, reservation_id: UUID) -> eventlog.Position:
+    """Where the stream that shows a reservation continues from what is read after this. It need not exist."""
+    return eventlog.Position(*(await session.execute(_POSITION, {"reservation_id": reservation_id})).scalar_one())
 
 
 async def get_reservation(session: AsyncSession, who: Actor, reservation_id: UUID) -> Reservation:

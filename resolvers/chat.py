@@ -79,13 +79,14 @@ async def send_message(
 async def decide_proposal(
     ctx: Ctx, *, proposal_id: str, digest: str, decision: proposals.Decision
 ) -> tuple[proposals.Decided, reservations.Reservation | None, eventlog.Position]:
+    target = ids.decode(proposal_id, ids.PROPOSAL, path="proposalId")
     now = ctx.runtime.clock.now()
     async with offering_alternatives(ctx, now), ctx.runtime.transaction() as session:
-        position = await eventlog.current_position(session)
+        position = await proposals.current_position(session, target)
         decided = await proposals.decide_proposal(
             session,
             ctx.who,
-            proposal_id=ids.decode(proposal_id, ids.PROPOSAL, path="proposalId"),
+            proposal_id=target,
             digest=digest,
             decision=decision,
             now=now,

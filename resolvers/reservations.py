@@ -51,7 +51,7 @@ async def reserve_vehicle(
                     now=now,
                 )
             if seen is not None:
-                position = await eventlog.current_position(session)
+                position = await reservations.current_position(session, seen)
                 return await reservations.get_reservation(session, ctx.who, seen), position
             reserved = await reservations.reserve_vehicle(
                 session,
@@ -86,7 +86,7 @@ async def cancel_reservation(
     target = ids.decode(reservation_id, *_PREFIXES, path="reservationId")
     now = ctx.runtime.clock.now()
     async with ctx.runtime.transaction() as session:
-        position = await eventlog.current_position(session)
+        position = await reservations.current_position(session, target)
         seen = await idempotency.claim(
             session,
             account_id=ctx.who.account_id,

@@ -237,7 +237,7 @@ class Feed:
         self, topic: str, after: eventlog.Position | None, place: Place
     ) -> AsyncGenerator[eventlog.Event | Resync, None]:
         follower = Follower()
-        now = await self._now()
+        now = await self._now(topic)
         self._join(topic, follower, now)
         try:
             position = place.begin(after or now)
@@ -260,7 +260,7 @@ class Feed:
     async def _replay(
         self, topic: str, after: eventlog.Position | None, place: Place
     ) -> AsyncGenerator[eventlog.Event | Resync, None]:
-        start = place.begin(after or await self._now())
+        start = place.begin(after or await self._now(topic))
         async with contextlib.aclosing(self._log(topic, start)) as items:
             async for item in items:
                 place.position = item.position
@@ -282,9 +282,9 @@ class Feed:
             if len(batch.events) < eventlog.BATCH:
                 return
 
-    async def _now(self) -> eventlog.Position:
+    async def _now(self, topic: str) -> eventlog.Position:
         async with transactions.transaction(self._sessions) as session:
-            return await eventlog.current_position(session)
+            return await eventlog.current_position(session, topic)
 
     async def _read(self, topic: str, after: eventlog.Position) -> eventlog.Batch:
         async with transactions.transaction(self._sessions) as session:

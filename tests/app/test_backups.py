@@ -74,9 +74,9 @@ async def append(sessions: database.SessionFactory, topic: str, *numbers: int) -
             await eventlog.append(session, topic, "counted", {"number": number})
 
 
-async def position_of(sessions: database.SessionFactory) -> eventlog.Position:
+async def position_of(sessions: database.SessionFactory, topic: str) -> eventlog.Position:
     async with sessions() as session:
-        return await eventlog.current_position(session)
+        return await eventlog.current_position(session, topic)
 
 
 async def numbers_of(sessions: database.SessionFactory) -> list[int]:
@@ -88,7 +88,7 @@ async def numbers_of(sessions: database.SessionFactory) -> list[int]:
 async def check_streams(url: str, topic: str, before: eventlog.Position) -> None:
     """A cursor of before is answered with a gap; behind it, and behind a fresh cursor, new events come in order."""
     async with followed(url) as (sessions, feed):
-        fresh = await position_of(sessions)
+        fresh = await position_of(sessions, topic)
         assert fresh.epoch > before.epoch
         resumed, started = feed.follow(topic, before), feed.follow(topic, fresh)
         gap = await anext(resumed)
@@ -108,7 +108,7 @@ async def test_a_backup_comes_back_on_another_cluster_and_streams_go_on(
         await append(sessions, topic, 1, 2)
         backups.back_up(database_url, file)
         await append(sessions, topic, 3)
-        before = await position_of(sessions)
+        before = await position_of(sessions, topic)
     backups.restore(other_cluster, file, replace=False)
     async with database.opened(Settings(), other_cluster) as sessions:
         assert await numbers_of(sessions) == [1, 2]
@@ -123,7 +123,7 @@ async def test_a_backup_takes_the_place_of_what_came_later(database_url: str, tm
         await append(sessions, topic, 1, 2)
         backups.back_up(database_url, file)
         await append(sessions, topic, 3)
-        before = await position_of(sessions)
+        before = await position_of(sessions, topic)
         following = feed.follow(topic, before)
         await append(sessions, topic, 4)
         # Behind a position there may be repeats of what the snapshot had, never gaps.
@@ -158,12 +158,12 @@ async def test_what_was_gone_before_a_backup_stays_gone_and_outdates_no_new_curs
             # As of a cluster that has counted far more transactions than this one.
             await session.execute(text("update event_log_horizons set xid = '4000000000'::xid8"))
         backups.back_up(database_url, file)
-        before = await position_of(sessions)
+        before = await position_of(sessions, topic)
     for url in (empty_database, database_url):
         backups.restore(url, file, replace=url == database_url)
         await check_streams(url, topic, before)
         async with followed(url) as (sessions, feed):
-            epoch = (await position_of(sessions)).epoch
+            epoch = (await position_of(sessions, topic)).epoch
             stream = feed.follow(topic, eventlog.Position(epoch, 0, 0))
             assert isinstance(await anext(stream), Resync)
             await stream.aclose()

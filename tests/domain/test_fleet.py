@@ -79,7 +79,7 @@ async def test_staff_correct_what_is_known_and_dispatchers_see_it(
 ) -> None:
     async with session_factory.begin() as session:
         bike = await factories.add_vehicle(session, city.metro)
-        position = await eventlog.current_position(session)
+        position = await eventlog.current_position(session, eventlog.dispatch_topic(city.metro.id))
     async with session_factory.begin() as session:
         report = Report(VehicleState.NON_OPERATIONAL, 7, north(300), 12_345)
         await fleet.report_vehicle(

@@ -83,26 +83,25 @@ async def test_only_who_would_miss_an_event_is_told_of_a_gap(session_factory: Se
     (only,) = await append(session_factory, quiet, 0)
     first, second, third = await append(session_factory, busy, 1, 2, 3)
     async with session_factory() as session:
-        fresh = await eventlog.current_position(session)
+        fresh = [await eventlog.current_position(session, topic) for topic in (busy, quiet)]
     assert await forget(session_factory) == 4
     await append(session_factory, busy, 4)
     async with session_factory() as session:
-        told = [await read(session, busy, at) for at in (START, first, second, third, fresh)]
-        assert told == [None, None, None, [4], [4]]
-        assert await read(session, quiet, only) == []
-        assert await read(session, quiet, fresh) == []
+        told = [await read(session, busy, at) for at in (START, first, second, third, *fresh)]
+        assert told == [None, None, None, [4], [4], None], "a cursor of another topic may be older than its own would be"
+        assert [await read(session, quiet, at) for at in (only, *fresh)] == [[], [], []]
         assert await read(session, eventlog.dispatch_topic(uuid4()), START) == [], "a topic that never lost anything"
 
 
 async def test_behind_the_gap_nothing_is_missing(session_factory: SessionFactory) -> None:
-    """The position beside the gap is below every transaction that was open when the gap was found."""
+    """The position beside the gap is that of the newest event that is gone: what is still there follows."""
     topic = eventlog.dispatch_topic(uuid4())
     await append(session_factory, topic, 1)
     await forget(session_factory)
     async with session_factory() as slow, session_factory() as reader:
         await eventlog.append(slow, topic, "vehicle.changed", {"n": 2})
         gap = (await eventlog.read_after(reader, topic, START)).gap
-        assert gap is not None
+        assert gap == await eventlog.current_position(reader, topic)
         async with session_factory.begin() as quick:
             await eventlog.append(quick, topic, "vehicle.changed", {"n": 3})
         await slow.commit()
@@ -164,10 +163,15 @@ async def test_a_horizon_only_moves_forward(session_factory: SessionFactory) -> 
         batch = await settled_after(session, topic, START)
     assert [event.payload["n"] for event in batch.events] == [1, 2, 4, 3]
     assert await forget(session_factory, before=between) == 3
+    async with session_factory() as session:
+        fresh = await eventlog.current_position(session, topic)
+        assert fresh == batch.events[3].position, "that of what is gone, for it is ahead of what is left"
+        assert await read(session, topic, fresh) == []
     assert await forget(session_factory) == 1
     async with session_factory() as session:
         assert await read(session, topic, batch.events[2].position) is None
         assert await read(session, topic, batch.events[3].position) == []
+        assert await eventlog.current_position(session, topic) == batch.events[3].position
 
 
 async def test_an_erased_topic_is_a_gap_for_cursors_of_before(session_factory: SessionFactory) -> None:
@@ -209,7 +213,7 @@ async def test_a_raised_epoch_keeps_horizons_from_outdating_new_cursors(session_
         await connection.run_sync(lambda sync: eventlog.open_epoch(sync, force=True))
     async with session_factory() as session:
         assert await read(session, topic, last) is None, "a cursor of before"
-        fresh = await eventlog.current_position(session)
+        fresh = await eventlog.current_position(session, topic)
         assert await read(session, topic, fresh) == []
         assert await read(session, topic, eventlog.Position(fresh.epoch, 0, 0)) is None, "the first is still gone"
     async with session_factory.begin() as session:

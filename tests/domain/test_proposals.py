@@ -138,6 +138,20 @@ async def test_a_no_does_nothing(scene: Scene, clock: FixedClock) -> None:
     assert await scene.count(tables.Reservation) == 0
 
 
+async def test_the_position_read_with_a_decision_is_before_its_first_event(scene: Scene, clock: FixedClock) -> None:
+    proposal = await scene.propose(clock.now())
+    async with scene.session_factory() as session:
+        before = await settled_after(session, eventlog.chat_topic(scene.conversation_id), eventlog.Position(1, 0, 0))
+    async with scene.session_factory.begin() as session:
+        position = await proposals.current_position(session, proposal.id)
+        unknown = await proposals.current_position(session, ids.new())
+    assert (position, unknown) == (before.events[-1].position, eventlog.Position(1, 0, 0))
+    await scene.decide(proposal, Decision.APPROVE, clock.now())
+    async with scene.session_factory() as session:
+        batch = await settled_after(session, eventlog.chat_topic(scene.conversation_id), position)
+    assert [event.kind for event in batch.events] == ["proposal.decided"]
+
+
 async def test_a_yes_said_many_times_at_once_is_one_yes(scene: Scene, clock: FixedClock) -> None:
     proposal = await scene.propose(clock.now())
     outcomes = await asyncio.gather(*(scene.decide(proposal, Decision.APPROVE, clock.now()) for _ in range(10)))

@@ -210,6 +210,22 @@ async def test_a_cancelled_bike_is_free_again_at_once(session_factory: SessionFa
     assert (await kinds(session_factory, city))[2:4] == ["reservation.cancelled", "vehicle.changed"]
 
 
+async def test_the_position_read_with_an_act_is_before_its_first_event(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    held = await reserve(session_factory, city.rider, await new_vehicle(session_factory, city), clock.now())
+    assert len(await kinds(session_factory, city)) == 2, "settled"
+    async with session_factory.begin() as session:
+        positions = [await reservations.current_position(session, held.id)]
+        await reservations.cancel_reservation(session, city.rider, reservation_id=held.id, now=clock.now())
+        positions += [await reservations.current_position(session, held.id)]
+        assert await reservations.current_position(session, ids.new()) == eventlog.Position(1, 0, 0)
+    for position in positions:
+        async with session_factory() as session:
+            batch = await settled_after(session, eventlog.dispatch_topic(city.metro.id), position)
+        assert [event.kind for event in batch.events] == ["reservation.cancelled", "vehicle.changed"]
+
+
 async def test_cancelling_a_later_booking_leaves_the_one_that_holds_now(
     session_factory: SessionFactory, city: City, clock: FixedClock
 ) -> None:

@@ -57,7 +57,7 @@ async def test_events_of_several_turns_keep_their_order(
     for one in sent:
         await claim(session_factory, one.turn_id, clock)
     async with session_factory() as session:
-        before = await eventlog.current_position(session)
+        before = await eventlog.current_position(session, eventlog.chat_topic(conversation))
     deltas = [turns.ChatDelta(sent[n % 3].turn_id, 1, conversation, "text.delta", {"text": str(n)}) for n in range(50)]
     async with session_factory.begin() as session:
         await turns.append_chat_events(session, deltas)

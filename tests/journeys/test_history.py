@@ -30,7 +30,7 @@ async def test_a_cursor_older_than_the_history_reads_again_and_goes_on(live_serv
     drive(1)
     async with database.opened(Settings(), live_server.database_url) as sessions:
         async with sessions() as session:
-            await settled_after(session, topic, await eventlog.current_position(session))
+            await settled_after(session, topic, await eventlog.current_position(session, topic))
         async with sessions.begin() as session:
             assert await history.erase_topic(session, topic) >= 1
         fresh = (await riders.watched_metro(Api(live_server.graphql_url, live_server.dispatcher_token)))["cursor"]

@@ -89,7 +89,7 @@ async def settle(session_factory: SessionFactory, topic: str) -> None:
     """Returns when "now" lies behind every event: no transaction that was open beside them still is."""
     async with asyncio.timeout(10), session_factory() as session:
         while True:
-            batch = await eventlog.read_after(session, topic, await eventlog.current_position(session))
+            batch = await eventlog.read_after(session, topic, await eventlog.current_position(session, topic))
             if not batch.events and not batch.unsettled:
                 return
             await asyncio.sleep(0.005)
@@ -415,7 +415,7 @@ async def test_every_subscriber_sees_every_event_once_in_one_order(
     session_factory: SessionFactory, feed: Feed, bell: HandBell, topic: str
 ) -> None:
     async with session_factory() as session:
-        start = CODEC.of_position(await eventlog.current_position(session))
+        start = CODEC.of_position(await eventlog.current_position(session, topic))
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         subscribers = [
             group.create_task(subscribe(feed, topic, start, restless=restless))
