@@ -195,6 +195,7 @@ async def test_what_is_erased_before_it_is_settled_is_announced_once_it_would_be
             assert await history.erase_topic(session, topic) == 1
         early = await eventlog.read_after(reader, topic, START)
         assert (early.events, early.gap) == ([], None)
+        assert await eventlog.current_position(reader, topic) == START
         await slow.commit()
         await append(session_factory, eventlog.chat_topic(uuid4()), 0)
         gap = (await settled_after(reader, topic, START)).gap
