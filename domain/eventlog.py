@@ -122,7 +122,7 @@ def position_statement(topic: str) -> TextClause:
 _POSITION = position_statement(":topic")
 
 
-async def current_position(session: AsyncSession | AsyncConnection, topic: str) -> Position:
+async def current_position(session: AsyncSession, topic: str) -> Position:
     return Position(*(await session.execute(_POSITION, {"topic": topic})).scalar_one())
 
 
@@ -138,15 +138,16 @@ from (select p.epoch, x.xmin, h.xid::text::bigint as gone_xid, h.seq as gone_seq
   select * from event_log where topic = $1 and (xid, seq) > ($2::text::xid8, $3::bigint) order by xid, seq limit $4
 ) e on true
 """
+_READ_POSITION = "select " + _SETTLED.format(topic="$1")
 
 
 async def read_after(reader: AsyncSession | AsyncConnection, topic: str, after: Position, limit: int = BATCH) -> Batch:
     """Settled events of a topic behind a position, in the one order that every reader sees; or the gap, and no events."""
-    rows = await _fetch(reader, topic, str(after.xid), after.seq, limit)
+    rows = await _fetch(reader, _READ, topic, str(after.xid), after.seq, limit)
     *_, epoch, gone_xid, gone_seq = rows[0]
     if epoch != after.epoch:
         # A later snapshot than the one that told of it: nothing is lost, for the object is read later still.
-        gap = await current_position(reader, topic)
+        gap = Position(*(await _fetch(reader, _READ_POSITION, topic))[0][0])
         return Batch([], gap.epoch, False, gap)
     if gone_xid is not None:
         return Batch([], epoch, False, Position(epoch, gone_xid, gone_seq))
@@ -159,15 +160,16 @@ async def read_after(reader: AsyncSession | AsyncConnection, topic: str, after: 
     return Batch(events, epoch, unsettled)
 
 
-async def _fetch(reader: AsyncSession | AsyncConnection, *given: Any) -> list[Any]:
-    """By the driver itself: on the way to every event of every stream, SQLAlchemy's share was most of the cost."""
+async def _fetch(reader: AsyncSession | AsyncConnection, statement: str, *given: Any) -> list[Any]:
+    """By the driver itself, and without a transaction: on the way to every event of every stream, SQLAlchemy's share was most
+    of the cost."""
     connection = await reader.connection() if isinstance(reader, AsyncSession) else reader
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
-        rows: list[Any] = await driver.fetch(_READ, *given)
+        rows: list[Any] = await driver.fetch(statement, *given)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         await connection.invalidate()  # whatever state it is in
-        raise exc.OperationalError(_READ, given, error) from error
+        raise exc.OperationalError(statement, given, error) from error
     except BaseException:
         await connection.invalidate()
         raise

@@ -2,6 +2,8 @@
 
 from uuid import uuid4
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from app.database import SessionFactory
 from domain import eventlog
 from tests.log import settled_after
@@ -114,3 +116,7 @@ async def test_raising_the_epoch_settles_what_was_written_and_outdates_positions
         assert await settled_after(session, topic, fresh) == eventlog.Batch([], fresh.epoch, False)
         other = await eventlog.read_after(session, eventlog.dispatch_topic(uuid4()), before)
         assert other.gap == eventlog.Position(fresh.epoch, 0, 0)
+    engine: AsyncEngine = session_factory.kw["bind"]
+    async with engine.connect() as kept:
+        assert (await eventlog.read_after(kept, topic, before)).gap == fresh
+        assert not kept.in_transaction(), "it may be kept for the next read"
