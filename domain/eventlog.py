@@ -130,8 +130,8 @@ async def current_position(session: AsyncSession, topic: str) -> Position:
 # snapshot says what is there and what is gone. They are worked out once, hence `offset 0`. A horizon that is not settled is
 # an event that was erased so early: to tell of it now would skip what an open transaction may still write before it.
 _READ = """
-select e.seq, e.xid::text::bigint, e.kind, e.version, e.payload, e.at, e.xid < s.xmin, s.epoch, s.gone_xid, s.gone_seq
-from (select p.epoch, x.xmin, h.xid::text::bigint as gone_xid, h.seq as gone_seq
+select e.seq, e.xid::text::bigint, e.kind, e.version, e.payload, e.at, e.xid < s.xmin, s.epoch, s.is_lost
+from (select p.epoch, x.xmin, h.topic is not null as is_lost
   from event_log_epoch p cross join pg_snapshot_xmin(pg_current_snapshot()) as x (xmin)
   left join event_log_horizons h on h.topic = $1 and (h.xid, h.seq) > ($2::text::xid8, $3::bigint) and h.xid < x.xmin offset 0
 ) s left join lateral (
@@ -144,13 +144,12 @@ _READ_POSITION = "select " + _SETTLED.format(topic="$1")
 async def read_after(reader: AsyncSession | AsyncConnection, topic: str, after: Position, limit: int = BATCH) -> Batch:
     """Settled events of a topic behind a position, in the one order that every reader sees; or the gap, and no events."""
     rows = await _fetch(reader, _READ, topic, str(after.xid), after.seq, limit)
-    *_, epoch, gone_xid, gone_seq = rows[0]
-    if epoch != after.epoch:
-        # A later snapshot than the one that told of it: nothing is lost, for the object is read later still.
+    *_, epoch, is_lost = rows[0]
+    if epoch != after.epoch or is_lost:
+        # A later snapshot than the one that told of it: nothing is lost, for the object is read later still. Not from the
+        # horizon on: that would be days of what the object tells as well.
         gap = Position(*(await _fetch(reader, _READ_POSITION, topic))[0][0])
         return Batch([], gap.epoch, False, gap)
-    if gone_xid is not None:
-        return Batch([], epoch, False, Position(epoch, gone_xid, gone_seq))
     events: list[Event] = []
     for seq, xid, kind, version, payload, at, is_settled, *_ in rows:
         if not is_settled:  # nor when there is none
