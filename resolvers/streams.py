@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from domain import eventlog, ports
+from domain import errors, eventlog, ports
 from resolvers import transactions
 from resolvers.readers import Readers
 
@@ -220,8 +220,8 @@ class Feed:
     ) -> AsyncGenerator[eventlog.Event | Resync, None]:
         """Every event of the topic behind `after` (None: from now on), once, in order, until the caller closes it.
 
-        `place` is kept up to date and may ask for less. Raises OutOfReach when the log cannot be read at the start or
-        after falling behind.
+        `place` is kept up to date and may ask for less. Raises OutOfReach when the log cannot be read at the
+        start; later it waits.
         """
         if place is None:
             items = self._follow(topic, after, Place())
@@ -271,7 +271,7 @@ class Feed:
     async def _log(self, topic: str, position: eventlog.Position) -> AsyncGenerator[eventlog.Event | Resync, None]:
         """What the log holds behind a position, up to its settled end."""
         while True:
-            batch = await self._read(topic, position)
+            batch = await self._read_at_last(topic, position)
             if batch.gap is not None:
                 position = batch.gap
                 yield Resync(position)
@@ -285,6 +285,19 @@ class Feed:
     async def _now(self) -> eventlog.Position:
         async with transactions.transaction(self._sessions) as session:
             return await eventlog.current_position(session)
+
+    async def _read_at_last(self, topic: str, after: eventlog.Position) -> eventlog.Batch:
+        """A stream that has begun waits for a database that is away: what was handed out is not read again, and what was
+        not is still behind the position."""
+        pause = RETRY_SECONDS[0]
+        while True:
+            try:
+                return await self._read(topic, after)
+            except errors.OutOfReach as error:
+                if pause == RETRY_SECONDS[0]:  # once: thousands may be waiting
+                    logger.warning("reading alone failed", extra={"topic": topic, "error": repr(error.__cause__)})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_SECONDS[1])
 
     async def _read(self, topic: str, after: eventlog.Position) -> eventlog.Batch:
         async with transactions.transaction(self._sessions) as session:
