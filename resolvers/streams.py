@@ -220,8 +220,7 @@ class Feed:
     ) -> AsyncGenerator[eventlog.Event | Resync, None]:
         """Every event of the topic behind `after` (None: from now on), once, in order, until the caller closes it.
 
-        `place` is kept up to date and may ask for less. Raises OutOfReach when the log cannot be read at the
-        start; later it waits.
+        `place` is kept up to date and may ask for less. Raises OutOfReach when the log cannot be read at the start.
         """
         if place is None:
             items = self._follow(topic, after, Place())
@@ -271,7 +270,7 @@ class Feed:
     async def _log(self, topic: str, position: eventlog.Position) -> AsyncGenerator[eventlog.Event | Resync, None]:
         """What the log holds behind a position, up to its settled end."""
         while True:
-            batch = await self._read_at_last(topic, position)
+            batch = await self._read(topic, position)
             if batch.gap is not None:
                 position = batch.gap
                 yield Resync(position)
@@ -286,19 +285,15 @@ class Feed:
         async with transactions.transaction(self._sessions) as session:
             return await eventlog.current_position(session)
 
-    async def _read_at_last(self, topic: str, after: eventlog.Position) -> eventlog.Batch:
-        """A stream that has begun waits for a database that is away: what was handed out is not read again, and what was
-        not is still behind the position."""
+    async def _read(self, topic: str, after: eventlog.Position) -> eventlog.Batch:
+        """A stream that has begun waits for a database that is away; what was not handed out is still behind `after`."""
         pause = RETRY_SECONDS[0]
         while True:
             try:
-                return await self._read(topic, after)
+                async with transactions.transaction(self._sessions) as session:
+                    return await eventlog.read_after(session, topic, after)
             except errors.OutOfReach as error:
                 if pause == RETRY_SECONDS[0]:  # once: thousands may be waiting
                     logger.warning("reading alone failed", extra={"topic": topic, "error": repr(error.__cause__)})
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_SECONDS[1])
-
-    async def _read(self, topic: str, after: eventlog.Position) -> eventlog.Batch:
-        async with transactions.transaction(self._sessions) as session:
-            return await eventlog.read_after(session, topic, after)
