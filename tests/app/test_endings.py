@@ -20,7 +20,6 @@ from tests.live import LiveServer
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NO_METRO = "metro_00000000000000000000000000"
-WAYS = [way for way in ways.ALL if way.delivery is Delivery.PRIVATE]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -29,7 +28,7 @@ async def apis(live_server: LiveServer) -> AsyncIterator[dict[Delivery, tuple[Fa
         yield found
 
 
-@pytest_asyncio.fixture(params=WAYS, ids=str, loop_scope="module")
+@pytest_asyncio.fixture(params=ways.ALL, ids=str, loop_scope="module")
 async def city(
     request: pytest.FixtureRequest, apis: dict[Delivery, tuple[FastAPI, str]], live_server: LiveServer
 ) -> AsyncIterator[City]:
