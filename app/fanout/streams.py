@@ -141,8 +141,8 @@ class SharedStream:
         place = ctx.place = Place(is_replay=True, after=after)
         items: list[Item] = []
         size = 0
-        async with aclosing(await self.execute(ctx, self.variables)) as source:
-            async for result in source:
+        async with aclosing(results.of(await self.execute(ctx, self.variables), ctx)) as found:
+            async for result in found:
                 if isinstance(result, PreExecutionError) or result.errors or place.has_gap or place.position is None:
                     return False
                 if place.position > start:
