@@ -10,10 +10,11 @@ import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psutil
-from sqlalchemy import ExceptionContext, create_engine, event, pool
+from sqlalchemy import ExceptionContext, create_engine, event, exc, pool
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -84,6 +85,7 @@ def create_engine_for(settings: Settings, url: str) -> AsyncEngine:
         },
     )
     event.listen(engine.sync_engine, "handle_error", _give_up_silent)
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
 
 
@@ -91,6 +93,13 @@ def _give_up_silent(context: ExceptionContext) -> None:
     """A connection that does not answer is dropped at once: even a rollback on it would wait as long again."""
     if isinstance(context.original_exception, TimeoutError):
         context.is_disconnect = True
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:
+    """A connection that was closed while it lay in the pool takes all the others along, and a fresh one is made. The driver
+    knows without asking the server; the pool does not, and each would fail whoever gets it first."""
+    if connection.driver_connection.is_closed():
+        raise exc.InvalidatePoolError
 
 
 @asynccontextmanager

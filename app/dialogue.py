@@ -7,6 +7,8 @@ import copy
 import json
 import logging
 import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,13 +17,16 @@ from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import PingMessage, SubscribeMessage
+from strawberry.types.execution import PreExecutionError
 
 from app import messages
 from app.connections import Connections, TooManyConnections
+from app.fanout import results
 from app.fanout.handler import FanoutHandler, SharedOperation
 from app.fanout.mailbox import Event
 from app.messages import CloseCode
 from resolvers.context import Ctx
+from resolvers.streams import Place
 from schema.build import NimrodSchema
 
 if TYPE_CHECKING:
@@ -170,7 +175,24 @@ class Dialogue(FanoutHandler):
     async def run_operation(self, operation: Operation[Ctx, None]) -> None:
         own = copy.copy(self)  # `operations` stays shared; loaders must not remember between operations
         own.context = self.context.fork()
+        own.context.place = Place()
         await BaseGraphQLTransportWSHandler.run_operation(own, operation)
+
+    async def _send_result_stream(self, operation: Operation[Ctx, None], result_source: Any) -> None:
+        ended: list[PreExecutionError] = []
+
+        async def going() -> AsyncGenerator[Any, None]:
+            async with aclosing(results.of(result_source, self.context)) as found:
+                async for result in found:
+                    if isinstance(result, PreExecutionError):
+                        ended.append(result)
+                        return
+                    yield result
+
+        async with aclosing(going()) as source:
+            await super()._send_result_stream(operation, source)
+        for end in ended:
+            await operation.send_initial_errors(end.errors or [])
 
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:  # noqa: ARG004

@@ -22,6 +22,8 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
+        # All clients of a process that has gone come back at once; who finds no room waits a second or more.
+        backlog=8192,
         access_log=False,
         log_config=None,
         log_level=settings.log_level,

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from domain import eventlog, ports
+from domain import errors, eventlog, ports
 from resolvers import transactions
 from resolvers.readers import Readers
 
@@ -220,8 +220,7 @@ class Feed:
     ) -> AsyncGenerator[eventlog.Event | Resync, None]:
         """Every event of the topic behind `after` (None: from now on), once, in order, until the caller closes it.
 
-        `place` is kept up to date and may ask for less. Raises OutOfReach when the log cannot be read at the start or
-        after falling behind.
+        `place` is kept up to date and may ask for less. Raises OutOfReach when the log cannot be read at the start.
         """
         if place is None:
             items = self._follow(topic, after, Place())
@@ -287,5 +286,14 @@ class Feed:
             return await eventlog.current_position(session, topic)
 
     async def _read(self, topic: str, after: eventlog.Position) -> eventlog.Batch:
-        async with transactions.transaction(self._sessions) as session:
-            return await eventlog.read_after(session, topic, after)
+        """A stream that has begun waits for a database that is away; what was not handed out is still behind `after`."""
+        pause = RETRY_SECONDS[0]
+        while True:
+            try:
+                async with transactions.transaction(self._sessions) as session:
+                    return await eventlog.read_after(session, topic, after)
+            except errors.OutOfReach as error:
+                if pause == RETRY_SECONDS[0]:  # once: thousands may be waiting
+                    logger.warning("reading alone failed", extra={"topic": topic, "error": repr(error.__cause__)})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_SECONDS[1])

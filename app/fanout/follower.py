@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.types.execution import PreExecutionError
 
+from app.fanout import results
 from app.fanout.broadcast import Item
 from app.fanout.payloads import payload_of
 from domain import eventlog
@@ -218,8 +219,8 @@ class Follower:
         own, place = ctx.fork(), Place(is_replay=True, after=after)
         own.place = place
         source = await self.stream.execute(own, variables)
-        async with aclosing(source):
-            async for result in source:
+        async with aclosing(results.of(source, own)) as found:
+            async for result in found:
                 if isinstance(result, PreExecutionError):
                     await self._finish(result.errors)
                     return False

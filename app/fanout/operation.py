@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.types.execution import PreExecutionError
 
+from app.fanout import results
 from app.fanout.follower import Follower, Outlet
 from app.fanout.payloads import payload_of
 from app.fanout.streams import SharedStreams
@@ -100,15 +101,15 @@ class Operation:
             await self._outlet.end(errors)
 
     async def _pump(self) -> Sequence[GraphQLError] | None:
-        """Gives out every result; the errors, when it could not begin."""
+        """Gives out every result; the errors, when it could not begin or broke off."""
         source: Any = await self._schema.stream(
             self._asked.query,
             variable_values=self._asked.variables,
             context_value=self._ctx,
             operation_name=self._asked.operation_name,
         )
-        async with aclosing(source):
-            async for result in source:
+        async with aclosing(results.of(source, self._ctx)) as found:
+            async for result in found:
                 if isinstance(result, PreExecutionError):
                     return result.errors
                 await self._outlet.send(payload_of(result))

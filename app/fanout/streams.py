@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from strawberry.types.execution import PreExecutionError
 
 from app import telemetry
+from app.fanout import results
 from app.fanout.broadcast import Broadcast, Item
 from app.fanout.follower import Follower, Outlet
 from app.fanout.payloads import payload_of
@@ -140,8 +141,8 @@ class SharedStream:
         place = ctx.place = Place(is_replay=True, after=after)
         items: list[Item] = []
         size = 0
-        async with aclosing(await self.execute(ctx, self.variables)) as source:
-            async for result in source:
+        async with aclosing(results.of(await self.execute(ctx, self.variables), ctx)) as found:
+            async for result in found:
                 if isinstance(result, PreExecutionError) or result.errors or place.has_gap or place.position is None:
                     return False
                 if place.position > start:
@@ -176,12 +177,12 @@ class SharedStream:
             follower.finish(errors)
 
     async def _pump(self) -> Sequence[GraphQLError] | None:
-        """Gives out every event; the errors, when it could not begin."""
+        """Gives out every event; the errors, when it could not begin or broke off."""
         ctx = self.service_context()
         ctx.place = self._place
         source = await self.execute(ctx, self.variables)
-        async with aclosing(source):
-            async for result in source:
+        async with aclosing(results.of(source, ctx)) as found:
+            async for result in found:
                 if isinstance(result, PreExecutionError):
                     return result.errors
                 self._give(payload_of(result))

@@ -155,5 +155,5 @@ async def test_a_replay_meets_the_gap_and_comes_to_the_end(session_factory: Sess
     place = Place(is_replay=True)
     async with aclosing(feed.follow(topic, START, place)) as items:
         seen = [item async for item in items]
-    assert [type(item) for item in seen] == [Resync, eventlog.Event], "what is still there follows"
-    assert (place.start, place.position, place.is_at_end) == (START, seen[1].position, True)
+    assert [type(item) for item in seen] == [Resync], "what is still there, the object tells"
+    assert (place.start, place.position, place.is_at_end, place.has_gap) == (START, seen[0].position, True, True)
