@@ -128,12 +128,13 @@ async def current_position(session: AsyncSession, topic: str) -> Position:
 
 # The epoch, the end of what is settled and the horizon, if that lies ahead of the position, stand beside every event: one
 # snapshot says what is there and what is gone. They are worked out once, hence `offset 0`. A horizon that is not settled is
-# an event that was erased so early: to tell of it now would skip what an open transaction may still write before it.
+# an event that was erased so early: to tell of it now would skip what an open transaction may still write before it, and to
+# read on would hide it.
 _READ = """
-select e.seq, e.xid::text::bigint, e.kind, e.version, e.payload, e.at, e.xid < s.xmin, s.epoch, s.is_lost
-from (select p.epoch, x.xmin, h.topic is not null as is_lost
+select e.seq, e.xid::text::bigint, e.kind, e.version, e.payload, e.at, e.xid < s.xmin, s.epoch, s.is_gone, s.is_settled
+from (select p.epoch, x.xmin, h.topic is not null as is_gone, h.xid < x.xmin as is_settled
   from event_log_epoch p cross join pg_snapshot_xmin(pg_current_snapshot()) as x (xmin)
-  left join event_log_horizons h on h.topic = $1 and (h.xid, h.seq) > ($2::text::xid8, $3::bigint) and h.xid < x.xmin offset 0
+  left join event_log_horizons h on h.topic = $1 and (h.xid, h.seq) > ($2::text::xid8, $3::bigint) offset 0
 ) s left join lateral (
   select * from event_log where topic = $1 and (xid, seq) > ($2::text::xid8, $3::bigint) order by xid, seq limit $4
 ) e on true
@@ -144,12 +145,14 @@ _READ_POSITION = "select " + _SETTLED.format(topic="$1")
 async def read_after(reader: AsyncSession | AsyncConnection, topic: str, after: Position, limit: int = BATCH) -> Batch:
     """Settled events of a topic behind a position, in the one order that every reader sees; or the gap, and no events."""
     rows = await _fetch(reader, _READ, topic, str(after.xid), after.seq, limit)
-    *_, epoch, is_lost = rows[0]
-    if epoch != after.epoch or is_lost:
+    *_, epoch, is_gone, is_gone_for_all = rows[0]
+    if epoch != after.epoch or is_gone_for_all:
         # A later snapshot than the one that told of it: nothing is lost, for the object is read later still. Not from the
         # horizon on: that would be days of what the object tells as well.
         gap = Position(*(await _fetch(reader, _READ_POSITION, topic))[0][0])
         return Batch([], gap.epoch, False, gap)
+    if is_gone:
+        return Batch([], epoch, True)
     events: list[Event] = []
     for seq, xid, kind, version, payload, at, is_settled, *_ in rows:
         if not is_settled:  # nor when there is none

@@ -224,3 +224,22 @@ async def test_a_raised_epoch_keeps_horizons_from_outdating_new_cursors(session_
     assert await forget(session_factory) == 2
     async with session_factory() as session:
         assert await read(session, topic, fresh) is None
+
+
+async def test_an_early_erasure_hides_no_gap_of_before(session_factory: SessionFactory) -> None:
+    topic = eventlog.dispatch_topic(uuid4())
+    await append(session_factory, topic, 1)
+    async with session_factory.begin() as session:
+        await history.erase_topic(session, topic)
+    async with session_factory() as open_for_long:
+        await eventlog.append(open_for_long, eventlog.dispatch_topic(uuid4()), "vehicle.changed", {"n": 0})
+        async with session_factory.begin() as session:
+            await eventlog.append(session, topic, "vehicle.changed", {"n": 2})
+        async with session_factory.begin() as session:
+            await history.erase_topic(session, topic)
+        async with session_factory() as reader:
+            early = await eventlog.read_after(reader, topic, START)
+        assert (early.events, early.gap, early.unsettled) == ([], None, True)
+        await open_for_long.rollback()
+    async with session_factory() as reader:
+        assert (await settled_after(reader, topic, START)).gap is not None

@@ -38,7 +38,7 @@ async def feed(session_factory: SessionFactory, monkeypatch: pytest.MonkeyPatch)
 async def append(session_factory: SessionFactory, topic: str, *numbers: int) -> None:
     """Returns when they are settled."""
     async with session_factory.begin() as session:
-        position = await eventlog.current_position(session)
+        position = await eventlog.current_position(session, topic)
         await eventlog.append_all(session, [(topic, "vehicle.changed", {"n": number}) for number in numbers])
     async with session_factory() as session:
         await settled_after(session, topic, position)
