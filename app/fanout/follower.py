@@ -189,7 +189,9 @@ class Follower:
         # Read earlier, the log might end before the place where the stream begins.
         await self.stream.has_begun()
         if self._end is not None:
-            await self._finish(self._end[0])
+            # What it had before its end may begin behind the cursor: to end as if that were all would hide a gap.
+            is_complete = self._end[0] is None and self.stream.beginning is None
+            await self._finish(None if is_complete else self._end[0] or [results.broken_off(self.stream.request_id)])
             return False
         asked = None if ctx.place is None else ctx.place.after
         after = asked or self.stream.position_in(variables)

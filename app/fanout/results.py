@@ -41,8 +41,11 @@ async def of(source: Any, ctx: Ctx) -> AsyncGenerator[Any, None]:
             raise
         # A driver gave up: nobody asked this to end.
     logger.warning("stream broke off", extra={"request_id": ctx.request_id})
-    unavailable = GraphQLError(_MESSAGE, original_error=errors.OutOfReach(_MESSAGE))
-    yield PreExecutionError(data=None, errors=[masking.present(unavailable, ctx.request_id)])
+    yield PreExecutionError(data=None, errors=[broken_off(ctx.request_id)])
+
+
+def broken_off(request_id: str) -> GraphQLError:
+    return masking.present(GraphQLError(_MESSAGE, original_error=errors.OutOfReach(_MESSAGE)), request_id)
 
 
 def _is_refusal(result: Any) -> bool:
