@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import errors, ids, tables
+from domain import errors, eventlog, ids, tables
 from domain.actor import Actor, Audience, Role
 
 _REFRESH_BYTES = 32
@@ -41,6 +41,8 @@ class Customer:
     email: str
     name: str
     language: str
+    #: where the stream of the rider's reservations continues from what was read here
+    position: eventlog.Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +142,12 @@ async def end_session(session: AsyncSession, who: Actor, *, now: datetime) -> No
 
 async def get_customer(session: AsyncSession, customer_id: UUID) -> Customer:
     customers = tables.Customer
-    row = (
-        await session.execute(
-            select(customers.id, customers.email, customers.name, customers.language).where(customers.id == customer_id)
-        )
-    ).one_or_none()
+    position = eventlog.position_column("'rider:' || customers.id")
+    statement = select(customers.id, customers.email, customers.name, customers.language, position)
+    row = (await session.execute(statement.where(customers.id == customer_id))).one_or_none()
     if row is None:
         raise errors.NotFound("There is no such customer.")
-    return Customer(*row)
+    return Customer(row.id, row.email, row.name, row.language, eventlog.Position(*row.log_position))
 
 
 async def get_staff_member(session: AsyncSession, staff_id: UUID) -> StaffMember:

@@ -63,6 +63,10 @@ def dispatch_topic(metro_id: UUID) -> str:
     return f"dispatch:{metro_id}"
 
 
+def rider_topic(customer_id: UUID) -> str:
+    return f"rider:{customer_id}"
+
+
 def chat_topic(conversation_id: UUID) -> str:
     return f"chat:{conversation_id}"
 

@@ -17,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 KEPT: Mapping[str, timedelta | None] = {
     "chat": None,
     "dispatch": timedelta(days=7),
+    # A booking is over 14 days after it was made (7 ahead, 7 long): a device that was off for all of it, and as long again,
+    # still hears of every step. No longer, for it tells of one person.
+    "rider": timedelta(days=30),
 }
 #: events that one transaction deletes at most
 BATCH = 1000

@@ -122,7 +122,7 @@ async def reserve_vehicle(
         await session.execute(_INSERT, {name: getattr(row, name) for name in _WRITTEN})
     except IntegrityError as error:
         raise _refusal(error, quote) from error
-    held, events = quote.vehicle, [_changed(row, quote.vehicle.plate)]
+    held, events = quote.vehicle, _changed(row, quote.vehicle.plate)
     begins = held.vehicle_type.is_micromobility or quote.window.starts_at <= now
     if begins and held.state is VehicleState.AVAILABLE:
         held = replace(held, state=VehicleState.RESERVED, updated_at=now)
@@ -205,7 +205,7 @@ async def close_reservation(
     row.closed_at = now
     row.blocked = Range(blocked_from, now) if blocked_from < now else Range(empty=True)
     await session.flush()
-    events = [_changed(row, vehicle.plate)]
+    events = _changed(row, vehicle.plate)
     if vehicle.state is VehicleState.RESERVED and not await _holds_now(session, vehicle.id, now):
         vehicle.state, vehicle.updated_at = VehicleState.AVAILABLE, now
         await session.flush()
@@ -222,18 +222,27 @@ async def _holds_now(session: AsyncSession, vehicle_id: UUID, now: datetime) -> 
     return (await session.execute(statement.limit(1))).scalar_one_or_none() is not None
 
 
-def _changed(row: tables.Reservation, plate: str) -> eventlog.Draft:
-    payload = {
+def _changed(row: tables.Reservation, plate: str) -> list[eventlog.Draft]:
+    """One change, told twice: to dispatch, and to the rider without what only staff see."""
+    kind = f"reservation.{row.state}"
+    shared = {
         "reservationId": str(row.id),
-        "customerId": str(row.customer_id),
-        "vehicleId": str(row.vehicle_id),
         "vehicleType": row.vehicle_type,
-        "plate": plate,
         "state": row.state,
         "startsAt": row.starts_at.isoformat(),
         "endsAt": row.ends_at.isoformat() if row.ends_at else None,
     }
-    return eventlog.dispatch_topic(row.metro_id), f"reservation.{row.state}", payload
+    for_dispatch = {"customerId": str(row.customer_id), "vehicleId": str(row.vehicle_id), "plate": plate}
+    for_rider = {
+        "publishedVehicleId": str(row.published_vehicle_id),
+        "lapsesAt": row.lapses_at.isoformat() if row.lapses_at else None,
+        "quotedMinor": row.quoted_minor,
+        "currency": row.currency,
+    }
+    return [
+        (eventlog.dispatch_topic(row.metro_id), kind, shared | for_dispatch),
+        (eventlog.rider_topic(row.customer_id), kind, shared | for_rider),
+    ]
 
 
 async def current_position(session: AsyncSession, reservation_id: UUID) -> eventlog.Position:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
-from domain import errors, eventlog, fleet, idempotency, ids, quotes, reservations
+from domain import accounts, errors, eventlog, fleet, idempotency, ids, quotes, reservations
 from domain.actor import Audience
 from resolvers import paging
 from resolvers.context import Ctx
 from resolvers.paging import Page
+from resolvers.streams import Resync
 
 _PREFIXES = (ids.RESERVATION, ids.OPS_RESERVATION)
 
@@ -124,3 +125,11 @@ async def list_reservations(
             limit=paging.check_first(first) + 1,
         )
     return paging.page_of(found, first, after, ctx.runtime.cursors, lambda row: row.id.bytes)
+
+
+async def follow_reservations(ctx: Ctx, *, after: str | None) -> AsyncGenerator[eventlog.Event | Resync, None]:
+    """What changes in the reservations of the rider who asks."""
+    position = None if after is None else ctx.runtime.cursors.position(after)
+    async with ctx.runtime.reading() as session:
+        customer = await accounts.get_customer(session, ctx.who.account_id)
+    return ctx.runtime.feed.follow(eventlog.rider_topic(customer.id), position, ctx.place)

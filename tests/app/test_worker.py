@@ -116,12 +116,19 @@ async def test_a_job_whose_end_was_not_heard_is_begun_again(demo_database: str, 
 
 
 async def test_history_that_nobody_needs_is_forgotten(demo_database: str, live_data_dir: Path, waiting_turn: UUID) -> None:
-    """More than one transaction may delete: events of dispatch after a week, words of a turn minutes after its end."""
+    """More than one transaction may delete: events of dispatch after a week, a rider's after a month, words of a turn minutes
+    after its end."""
     _execute(
         demo_database,
         "insert into event_log (topic, kind, version, payload, at)"
         " select 'dispatch:' || m.id, 'vehicle.changed', 1, '{}', now() - make_interval(days => days)"
         " from metros m, generate_series(1, 2500) n, unnest(array[6, 8]) days",
+    )
+    _execute(
+        demo_database,
+        "insert into event_log (topic, kind, version, payload, at)"
+        " select 'rider:' || c.id, 'reservation.confirmed', 1, '{}', now() - make_interval(days => days)"
+        " from customers c, unnest(array[29, 31]) days",
     )
     unsettled = "select count(*) from event_log where xid >= pg_snapshot_xmin(pg_current_snapshot())"
     await waiting.until(lambda: riders.rows(demo_database, unsettled) == [(0,)])
@@ -132,6 +139,11 @@ async def test_history_that_nobody_needs_is_forgotten(demo_database: str, live_d
             " from event_log where kind = 'vehicle.changed'"
         )
         await waiting.until(lambda: riders.rows(demo_database, counts) == [(0, 2500)])
+        kept = (
+            "select bool_and(at > now() - interval '30 days'), count(*) = (select count(*) from customers)"
+            " from event_log where kind = 'reservation.confirmed'"
+        )
+        await waiting.until(lambda: riders.rows(demo_database, kept) == [(True, True)])
     words = "select count(*) from event_log where kind = 'text.delta'"
     assert riders.rows(demo_database, words) > [(0,)], "a turn that has just ended still shows how"
     _execute(demo_database, "update event_log set at = at - interval '1 hour'")

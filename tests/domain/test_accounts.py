@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import update
 
 from app.database import SessionFactory
-from domain import accounts, errors, ids, tables
+from domain import accounts, errors, eventlog, ids, tables
 from domain.actor import Audience, Role
 from tests import factories
 from tests.conftest import FixedClock
 from tests.domain.conftest import City
+from tests.log import settled_after
 
 DAYS = 30
 
@@ -112,6 +113,20 @@ async def test_a_refreshed_session_has_the_role_of_today(session_factory: Sessio
     assert renewed is not None
     assert renewed.actor.role is Role.TECHNICIAN
     assert renewed.actor.metro_ids == frozenset([city.metro.id])
+
+
+async def test_a_customer_comes_with_the_place_in_the_stream_of_their_reservations(
+    session_factory: SessionFactory, city: City
+) -> None:
+    topic = eventlog.rider_topic(city.rider.account_id)
+    async with session_factory() as session:
+        before = (await accounts.get_customer(session, city.rider.account_id)).position
+    async with session_factory.begin() as session:
+        await eventlog.append(session, topic, "reservation.confirmed", {"n": 1})
+    async with session_factory() as session:
+        (event,) = (await settled_after(session, topic, before)).events
+        after = (await accounts.get_customer(session, city.rider.account_id)).position
+    assert after == event.position
 
 
 async def test_accounts_that_do_not_exist_are_not_found(session_factory: SessionFactory) -> None:

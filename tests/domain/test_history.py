@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import SessionFactory
 from app.settings import Settings
-from domain import eventlog, history
+from domain import eventlog, history, tables
 from tests.log import settled_after
 
 START = eventlog.Position(1, 0, 0)
@@ -51,6 +51,13 @@ def test_every_topic_is_of_a_class_that_says_how_long_it_is_kept() -> None:
 
 def test_the_setting_begins_where_the_class_does() -> None:
     assert timedelta(days=Settings.model_fields["dispatch_history_days"].default) == history.KEPT["dispatch"]
+
+
+def test_a_rider_who_was_away_from_booking_to_return_misses_nothing() -> None:
+    columns, kept = tables.Metro.__table__.c, history.KEPT["rider"]
+    ahead, long = (columns[name].default.arg for name in ("booking_ahead_days", "booking_max_days"))
+    assert kept is not None
+    assert kept >= 2 * timedelta(days=ahead + long)
 
 
 async def test_only_old_events_of_the_class_go_the_oldest_first_and_a_few_at_a_time(session_factory: SessionFactory) -> None:

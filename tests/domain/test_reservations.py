@@ -226,6 +226,62 @@ async def test_the_position_read_with_an_act_is_before_its_first_event(
         assert [event.kind for event in batch.events] == ["reservation.cancelled", "vehicle.changed"]
 
 
+async def told(session_factory: SessionFactory, who: Actor) -> list[eventlog.Event]:
+    async with session_factory() as session:
+        return (await settled_after(session, eventlog.rider_topic(who.account_id), eventlog.Position(1, 0, 0))).events
+
+
+async def test_the_rider_is_told_of_every_change_and_of_nothing_that_only_staff_see(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    now = clock.now()
+    bike, car = [await new_vehicle(session_factory, city, kind) for kind in (VehicleType.BICYCLE, VehicleType.CAR)]
+    held = await reserve(session_factory, city.dispatcher, bike, now, expected_minutes=10, customer_id=city.rider.account_id)
+    await cancel(session_factory, city.dispatcher, held.id, now, "Its brakes.")
+    lapsing = await reserve(session_factory, city.rider, bike, now)
+    booked = await reserve(session_factory, city.rider, car, now, ends_at=now + HOUR)
+    await sweep(session_factory, now + 2 * HOUR)
+    events = await told(session_factory, city.rider)
+    assert [(event.kind, event.payload["reservationId"]) for event in events[:4]] == [
+        ("reservation.confirmed", str(held.id)),
+        ("reservation.cancelled", str(held.id)),
+        ("reservation.confirmed", str(lapsing.id)),
+        ("reservation.confirmed", str(booked.id)),
+    ]
+    assert {(event.kind, event.payload["reservationId"]) for event in events[4:]} == {
+        ("reservation.expired", str(lapsing.id)),
+        ("reservation.expired", str(booked.id)),
+    }
+    assert events[1].payload == {
+        "reservationId": str(held.id),
+        "publishedVehicleId": str(held.published_vehicle_id),
+        "vehicleType": "bicycle",
+        "state": "cancelled",
+        "startsAt": now.isoformat(),
+        "endsAt": None,
+        "lapsesAt": (now + timedelta(minutes=15)).isoformat(),
+        "quotedMinor": 290,
+        "currency": "EUR",
+    }
+    assert (events[3].payload["endsAt"], events[3].payload["lapsesAt"]) == ((now + HOUR).isoformat(), None)
+
+
+async def test_what_is_refused_or_rolled_back_is_told_to_nobody(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    bike = await new_vehicle(session_factory, city)
+    async with session_factory.begin() as session:
+        other = await factories.add_rider(session)
+    held = await reserve(session_factory, city.rider, bike, clock.now())
+    with pytest.raises(errors.VehicleUnavailable):
+        await reserve(session_factory, other, bike, clock.now())
+    async with session_factory() as session:
+        await reservations.cancel_reservation(session, city.rider, reservation_id=held.id, now=clock.now())
+        await session.rollback()
+    assert [event.kind for event in await told(session_factory, city.rider)] == ["reservation.confirmed"]
+    assert await told(session_factory, other) == []
+
+
 async def test_cancelling_a_later_booking_leaves_the_one_that_holds_now(
     session_factory: SessionFactory, city: City, clock: FixedClock
 ) -> None:
