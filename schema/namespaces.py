@@ -16,7 +16,7 @@ from schema import access, fields
 from schema.customer.accounts import AccountMutations, AccountQueries
 from schema.customer.chat import ChatMutations, ChatQueries, ChatSubscriptions, conversation_of
 from schema.customer.metros import MetroQueries
-from schema.customer.reservations import ReservationMutations, ReservationQueries
+from schema.customer.reservations import ReservationMutations, ReservationQueries, ReservationSubscriptions
 from schema.nodes import Node
 from schema.ops.accounts import StaffMutations, StaffQueries
 from schema.ops.fleet import DispatchSubscriptions, FleetMutations, FleetQueries
@@ -40,6 +40,11 @@ class CustomerQuery(AccountQueries, MetroQueries, ReservationQueries, ChatQuerie
 @strawberry.type(description=CUSTOMER + " Fields run one after another, in the order they are written.")
 class CustomerMutation(AccountMutations, ReservationMutations, ChatMutations):
     __serial_namespace__ = True
+
+
+@strawberry.type(description=CUSTOMER)
+class CustomerSubscription(ChatSubscriptions, ReservationSubscriptions):
+    pass
 
 
 @strawberry.type(description=OPS)
@@ -185,6 +190,6 @@ class OpsMutationRoot:
 
 QUERIES: dict[Audience, type] = {Audience.CUSTOMER: CustomerRoot, Audience.OPS: OpsRoot}
 MUTATIONS: dict[Audience, type] = {Audience.CUSTOMER: CustomerMutationRoot, Audience.OPS: OpsMutationRoot}
-SUBSCRIPTIONS: dict[Audience, type] = {Audience.CUSTOMER: ChatSubscriptions, Audience.OPS: DispatchSubscriptions}
+SUBSCRIPTIONS: dict[Audience, type] = {Audience.CUSTOMER: CustomerSubscription, Audience.OPS: DispatchSubscriptions}
 #: node types that no field of a namespace returns by itself
 NODES: dict[Audience, list[type[Node]]] = {Audience.CUSTOMER: [Place], Audience.OPS: [Place, Vehicle]}

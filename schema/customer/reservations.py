@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 
@@ -9,9 +11,10 @@ import strawberry
 from strawberry import field
 
 from resolvers import reservations
-from schema import access, errors
+from schema import access, errors, sharing
 from schema.connections import Connection, connection
 from schema.customer.metros import After, First
+from schema.types import reservation_updates
 from schema.types.reservations import Reservation
 
 KEY = "Same key, same answer, for 24 hours. 1 to 100 characters, a new one for every act."
@@ -104,3 +107,23 @@ class ReservationMutations:
         )
         cursor = info.context.runtime.cursors.of_position(position)
         return CancelReservationSuccess(reservation=Reservation.of(row), cursor=cursor)
+
+
+@strawberry.type
+class ReservationSubscriptions:
+    @access.subscription(
+        access.RIDERS, "What changes in the rider's own reservations, as it changes, whoever changes it.", per=sharing.Per.VIEWER
+    )
+    async def customer_reservation_changed(
+        self,
+        info: strawberry.Info,
+        after: Annotated[
+            str | None,
+            strawberry.argument(description="A cursor: nothing behind it is lost or repeated. Without it from now on."),
+        ] = None,
+    ) -> AsyncGenerator[reservation_updates.ReservationUpdate, None]:
+        events = await reservations.follow_reservations(info.context, after=after)
+        async with aclosing(events):
+            async for event in events:
+                if (item := reservation_updates.of_item(info.context, event)) is not None:
+                    yield item

@@ -15,19 +15,19 @@ from schema.types.money import Money
 from schema.types.vehicles import FleetVehicle, Vehicle
 
 ReservationState = enums.ReservationState
-_STARTS = "When the vehicle is to be taken."
-_ENDS = "When a car or van is due back; null for scooters and bikes, which are open-ended."
-_LAPSES = "When a hold ends that nobody has unlocked; null for cars and vans."
-_QUOTED = "Estimate shown when it was made; null when open-ended without an expected duration."
+STARTS = "When the vehicle is to be taken."
+ENDS = "When a car or van is due back; null for scooters and bikes, which are open-ended."
+LAPSES = "When a hold ends that nobody has unlocked; null for cars and vans."
+QUOTED = "Estimate shown when it was made; null when open-ended without an expected duration."
 
 
 @strawberry.type(description="A rider's own hold on a vehicle.")
 class Reservation(Node):
     state: ReservationState = field(description="Where it stands.")
-    starts_at: datetime = field(description=_STARTS)
-    ends_at: datetime | None = field(description=_ENDS)
-    lapses_at: datetime | None = field(description=_LAPSES)
-    quoted: Money | None = field(description=_QUOTED)
+    starts_at: datetime = field(description=STARTS)
+    ends_at: datetime | None = field(description=ENDS)
+    lapses_at: datetime | None = field(description=LAPSES)
+    quoted: Money | None = field(description=QUOTED)
     vehicle: Vehicle = field(description="The vehicle; it keeps the id that it had when it was reserved.")
     created_at: datetime = field(description="When it was made.")
     row: strawberry.Private[reservations.Reservation]
@@ -57,10 +57,10 @@ class Reservation(Node):
 class OpsReservation(Node):
     state: ReservationState = field(description="Where it stands.")
     customer_id: strawberry.ID = field(description="The rider.")
-    starts_at: datetime = field(description=_STARTS)
-    ends_at: datetime | None = field(description=_ENDS)
-    lapses_at: datetime | None = field(description=_LAPSES)
-    quoted: Money | None = field(description=_QUOTED)
+    starts_at: datetime = field(description=STARTS)
+    ends_at: datetime | None = field(description=ENDS)
+    lapses_at: datetime | None = field(description=LAPSES)
+    quoted: Money | None = field(description=QUOTED)
     cancel_reason: str | None = field(description="Why staff cancelled it.")
     vehicle: FleetVehicle = field(description="The vehicle.")
     created_at: datetime = field(description="When it was made.")

@@ -254,7 +254,15 @@ async def test_a_process_of_one_namespace_knows_no_type_of_the_other(live_server
         types = {one["name"] for one in (await api.answer(INTROSPECTION))["data"]["__schema"]["types"]}
         foreign = {
             "ops": {"OpsQuery", "OpsReservation", "FleetVehicle", "StaffMember", "DispatchUpdate", "ReservationChanged"},
-            "customer": {"CustomerQuery", "Customer", "Reservation", "Conversation", "ChatEvent", "Proposal"},
+            "customer": {
+                "CustomerQuery",
+                "Customer",
+                "Reservation",
+                "Conversation",
+                "ChatEvent",
+                "Proposal",
+                "ReservationUpdate",
+            },
         }
         assert not types & foreign[hidden]
         assert types >= foreign[served]

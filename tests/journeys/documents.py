@@ -2,7 +2,7 @@
 
 METROS = "{ customer { metros { id name isDefault center { lat lon } } } }"
 WATCHED_METROS = "{ ops { metros { id isDefault cursor } } }"
-VIEWER = "{ customer { viewer { id email } } }"
+VIEWER = "{ customer { viewer { id email cursor } } }"
 SIGN_IN = """mutation($input: SignInInput!) { customer { signIn(input: $input) {
   __typename ... on SignInSuccess { accessToken expiresInSeconds refreshToken } ... on UserError { message path } } } }"""
 PLACES = """query($metroId: ID!, $search: String) {
@@ -19,6 +19,8 @@ CANCEL = f"""mutation($input: CancelReservationInput!) {{ customer {{ cancelRese
 OPS_RESERVE = f"""mutation($input: OpsReserveVehicleInput!) {{ ops {{ reserveVehicle(input: $input) {{ __typename
   ... on OpsReserveVehicleSuccess {{ reservation {{ id state customerId }} }}
   ... on VehicleUnavailableError {{ alternatives {{ id vehicleType }} }} {ERRORS} }} }} }}"""
+OPS_CANCEL = f"""mutation($input: OpsCancelReservationInput!) {{ ops {{ cancelReservation(input: $input) {{ __typename
+  ... on OpsCancelReservationSuccess {{ reservation {{ id state }} }} {ERRORS} }} }} }}"""
 START_CONVERSATION = f"""mutation($input: StartConversationInput!) {{ customer {{ startConversation(input: $input) {{ __typename
   ... on StartConversationSuccess {{ conversation {{ id cursor }} }} {ERRORS} }} }} }}"""
 SEND_MESSAGE = f"""mutation($input: SendMessageInput!) {{ customer {{ sendMessage(input: $input) {{ __typename
@@ -41,3 +43,7 @@ DISPATCH_UPDATES = """subscription($id: ID!, $after: String) { opsDispatchUpdate
   __typename ... on StreamEvent { cursor } ... on TimedEvent { at }
   ... on ReservationChanged { reservationId customerId vehicleId plate state: reservationState startsAt }
   ... on VehicleChanged { vehicleId plate } } }"""
+OWN_RESERVATIONS = """subscription($after: String) { customerReservationChanged(after: $after) {
+  __typename ... on StreamEvent { cursor } ... on TimedEvent { at }
+  ... on OwnReservationChanged { reservationId state vehicleId vehicleType startsAt endsAt lapsesAt
+    quoted { minorUnits currency } } } }"""

@@ -92,6 +92,8 @@ async def test_only_the_operation_that_is_run_is_judged(schema: build.NimrodSche
     [
         ('subscription { customerChatEvents(conversationId: "c") { __typename } }', None, "UNAUTHENTICATED"),
         ('subscription { customerChatEvents(conversationId: "c") { __typename } }', DISPATCHER, "FORBIDDEN"),
+        ("subscription { customerReservationChanged { __typename } }", None, "UNAUTHENTICATED"),
+        ("subscription { customerReservationChanged { __typename } }", DISPATCHER, "FORBIDDEN"),
         (
             'subscription { ...s } fragment s on Subscription { opsDispatchUpdates(metroId: "m") { __typename } }',
             RIDER,

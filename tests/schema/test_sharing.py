@@ -56,11 +56,15 @@ def test_what_says_more_than_the_plain_field_runs_for_itself(query: str) -> None
     assert share(query, ADMIN, m="1") is None
 
 
-def test_a_personal_stream_is_shared_by_one_account_alone() -> None:
-    chat = "subscription($m: ID!) { customerChatEvents(conversationId: $m) { __typename } }"
+CHAT = "subscription($m: ID!) { customerChatEvents(conversationId: $m) { __typename } }"
+OWN = "subscription($c: String) { customerReservationChanged(after: $c) { __typename } }"
+
+
+@pytest.mark.parametrize(("query", "given"), [(CHAT, {"m": "1"}), (OWN, {"c": "x"})])
+def test_a_personal_stream_is_shared_by_one_account_alone(query: str, given: dict[str, str]) -> None:
     elsewhere, other = replace(RIDER, session_id=uuid4()), replace(RIDER, account_id=uuid4())
-    assert share(chat, RIDER, m="1") == share(chat, elsewhere, m="1") is not None
-    assert share(chat, other, m="1") not in (share(chat, RIDER, m="1"), None)
+    assert share(query, RIDER, **given) == share(query, elsewhere, **given) is not None
+    assert share(query, other, **given) not in (share(query, RIDER, **given), None)
 
 
 def test_a_shared_execution_belongs_to_nobody_and_a_personal_one_to_its_account() -> None:
