@@ -132,6 +132,7 @@ def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: b
                     worker.cancel()
                     await asyncio.gather(worker, return_exceptions=True)
                 await feed.stop()
+                await runtime.unmet_demand.settle()
                 await doorbell.close()
 
     app = FastAPI(title="Nimrod", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import h3
-from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, Table, any_, bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -73,19 +73,20 @@ _OWN = (
     "id", "published_id", "metro_id", "vehicle_type", "state", "plate", "battery_percent", "current_range_meters",
     "odometer_meters", "lat", "lon", "updated_at",
 )  # fmt: skip
-_OF_STATION = ("id", "metro_id", "name", "lat", "lon", "capacity", "is_charging_station")
+STATION_COLUMNS = ("id", "metro_id", "name", "lat", "lon", "capacity", "is_charging_station")
 COLUMNS = [
     *(_VEHICLES.c[name].label(f"vehicle_{name}") for name in _OWN),
-    *(_STATIONS.c[name].label(f"station_{name}") for name in _OF_STATION),
+    *(_STATIONS.c[name].label(f"station_{name}") for name in STATION_COLUMNS),
 ]
 #: to join before selecting COLUMNS
 WITH_STATION = _VEHICLES.outerjoin(_STATIONS, _STATIONS.c.id == _VEHICLES.c.station_id)
 _WIDTH = len(_OWN)
+_EVERY_METRO = any_(func.array(select(tables.Metro.__table__.c.id).scalar_subquery()))
 
 
 def of_columns(values: tuple[Any, ...], distance_meters: float | None = None) -> Vehicle:
     """A vehicle from the values of COLUMNS, in their order."""
-    station = Station(*values[_WIDTH : _WIDTH + len(_OF_STATION)]) if values[_WIDTH] is not None else None
+    station = Station(*values[_WIDTH : _WIDTH + len(STATION_COLUMNS)]) if values[_WIDTH] is not None else None
     return Vehicle(*(*values[:_WIDTH], station, distance_meters))
 
 
@@ -128,7 +129,7 @@ async def get_vehicle(session: AsyncSession, ref: VehicleRef, *, lock: bool = Fa
 
 
 async def get_station(session: AsyncSession, station_id: UUID) -> Station:
-    query = select(*(_STATIONS.c[name] for name in _OF_STATION)).where(_STATIONS.c.id == station_id)
+    query = select(*(_STATIONS.c[name] for name in STATION_COLUMNS)).where(_STATIONS.c.id == station_id)
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise errors.NotFound("There is no such station.")
@@ -145,14 +146,13 @@ async def list_vehicles_in_box(
     limit: int,
 ) -> list[Vehicle]:
     """By permanent id, for keyset paging. `metro_ids` None = every metro."""
+    # Metro and state are always named: they lead the index that has the positions.
     query = _select().where(
+        _VEHICLES.c.metro_id == _EVERY_METRO if metro_ids is None else _VEHICLES.c.metro_id.in_(metro_ids),
+        _VEHICLES.c.state.in_(states or list(VehicleState)),
         _VEHICLES.c.lat.between(box.south, box.north),
         _VEHICLES.c.lon.between(box.west, box.east),
     )
-    if states:
-        query = query.where(_VEHICLES.c.state.in_(states))
-    if metro_ids is not None:
-        query = query.where(_VEHICLES.c.metro_id.in_(metro_ids))
     if after is not None:
         query = query.where(_VEHICLES.c.id > after)
     return [_of(row) for row in await session.execute(query.order_by(_VEHICLES.c.id).limit(limit))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from domain import errors, metros, ports
 from domain.actor import Actor
 from resolvers import transactions
 from resolvers.cursors import CursorCodec
+from resolvers.demand import Notes
 from resolvers.streams import Feed, Place
 
 
@@ -41,6 +42,8 @@ class Runtime:
     cursors: CursorCodec
     feed: Feed
     metro_loader: Callable[[Runtime], MetroLoader]
+    #: of searches without a result
+    unmet_demand: Notes = field(default_factory=Notes)
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises. Raises OutOfReach."""

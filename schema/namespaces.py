@@ -17,6 +17,7 @@ from schema.customer.accounts import AccountMutations, AccountQueries
 from schema.customer.chat import ChatMutations, ChatQueries, ChatSubscriptions, conversation_of
 from schema.customer.metros import MetroQueries
 from schema.customer.reservations import ReservationMutations, ReservationQueries, ReservationSubscriptions
+from schema.customer.stations import StationQueries
 from schema.nodes import Node
 from schema.ops.accounts import StaffMutations, StaffQueries
 from schema.ops.fleet import DispatchSubscriptions, FleetMutations, FleetQueries
@@ -26,14 +27,15 @@ from schema.types.chat import Message
 from schema.types.metros import Metro, Place
 from schema.types.proposals import Proposal
 from schema.types.reservations import OpsReservation, Reservation
-from schema.types.vehicles import FleetVehicle, Station, Vehicle
+from schema.types.stations import Station
+from schema.types.vehicles import FleetVehicle, Vehicle
 
 CUSTOMER = "What riders ask and do."
 OPS = "What staff ask and do."
 
 
 @strawberry.type(description=CUSTOMER)
-class CustomerQuery(AccountQueries, MetroQueries, ReservationQueries, ChatQueries):
+class CustomerQuery(AccountQueries, MetroQueries, StationQueries, ReservationQueries, ChatQueries):
     pass
 
 

@@ -3,6 +3,7 @@
 from domain.tables.accounts import Customer, SignInSession, Staff
 from domain.tables.base import Base
 from domain.tables.chat import Conversation, Message, Proposal, ProposalState, Turn, TurnKind, TurnState
+from domain.tables.demand import UnmetDemand
 from domain.tables.fleet import Tariff, Vehicle
 from domain.tables.geography import Metro, Place, Station, Zone
 from domain.tables.log import Event, IdempotencyKey, LogEpoch, LogHorizon
@@ -29,6 +30,7 @@ __all__ = [
     "Turn",
     "TurnKind",
     "TurnState",
+    "UnmetDemand",
     "Vehicle",
     "Zone",
 ]

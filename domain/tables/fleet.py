@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import ids
@@ -38,6 +38,8 @@ class Vehicle(Base):
         CheckConstraint("battery_percent between 0 and 100", name="battery_percent"),
         Index("ix_vehicles_metro_id_h3_cell", "metro_id", "h3_cell", "vehicle_type"),
         Index("ix_vehicles_metro_id_state_lat_lon", "metro_id", "state", "lat", "lon"),
+        # Those that stand at no station, most scooters and bikes, cost nothing here.
+        Index("ix_vehicles_station_id", "station_id", postgresql_where=text("station_id is not null")),
     )
 
 

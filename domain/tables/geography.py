@@ -95,6 +95,7 @@ class Station(Base):
         UniqueConstraint("metro_id", "osm_ref"),
         CheckConstraint("capacity > 0", name="capacity"),
         Index("ix_stations_metro_id_h3_cell", "metro_id", "h3_cell"),
+        Index("ix_stations_metro_id_lat_lon", "metro_id", "lat", "lon"),
     )
 
 

@@ -50,6 +50,10 @@ class MetroQueries:
             list[VehicleType] | None,
             strawberry.argument(description="Which kinds; all when left out."),
         ] = None,
+        minimum_range_meters: Annotated[
+            int, strawberry.argument(description="How far their charge must last, 0 to 1,000,000.")
+        ] = 0,
+        minimum_battery_percent: Annotated[int, strawberry.argument(description="Least charge, 0 to 100.")] = 0,
         first: First = 20,
         after: After = None,
     ) -> Connection[Vehicle]:
@@ -58,7 +62,7 @@ class MetroQueries:
             metro_id=metro_id,
             near=near.value("near"),
             radius_meters=radius_meters,
-            types=types or (),
+            wanted=fleet.Wanted(types or (), minimum_range_meters, minimum_battery_percent),
             first=first,
             after=after,
         )

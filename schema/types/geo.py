@@ -36,3 +36,15 @@ class BoxInput:
 
     def value(self) -> values.Box:
         return values.Box(self.south, self.west, self.north, self.east)
+
+
+@strawberry.input(description="What lies around a point.")
+class CircleInput:
+    center: LatLngInput = field(description="Its middle.")
+    radius_meters: int = field(description="How far from there, 1 to 20,000.", default=1000)
+
+
+@strawberry.input(one_of=True, description="Where to look: around a point, or in a box.")
+class AreaInput:
+    near: CircleInput | None = field(description="Around a point.", default=strawberry.UNSET)
+    box: BoxInput | None = field(description="In a box, 5 degrees wide and high at most.", default=strawberry.UNSET)

@@ -11,27 +11,10 @@ from domain import fleet, ids
 from schema import enums
 from schema.nodes import Node
 from schema.types.geo import LatLng
+from schema.types.stations import Station
 
 VehicleType = enums.VehicleType
 VehicleState = enums.VehicleState
-
-
-@strawberry.type(description="A place to park, and to charge where it says so (GBFS station).")
-class Station(Node):
-    name: str = field(description="As written on it.")
-    position: LatLng = field(description="Where it is.")
-    capacity: int = field(description="Vehicles it has room for.")
-    is_charging_station: bool = field(description="Whether it charges.")
-
-    @classmethod
-    def of(cls, row: fleet.Station) -> Station:
-        return cls(
-            id=strawberry.ID(ids.encode(ids.STATION, row.id)),
-            name=row.name,
-            position=LatLng(lat=row.lat, lon=row.lon),
-            capacity=row.capacity,
-            is_charging_station=row.is_charging_station,
-        )
 
 
 _BATTERY = "Charge, 0 to 100."

@@ -231,6 +231,49 @@ async def test_a_list_asked_for_wrongly_is_bad_input(rider: Api, asked: dict[str
     assert await rider.code(document, **given) == "BAD_USER_INPUT"
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "limit"),
+    [
+        ("minimumRangeMeters", -1, "between 0 and 1,000,000"),
+        ("minimumRangeMeters", 1_000_001, "between 0 and 1,000,000"),
+        ("minimumBatteryPercent", -1, "between 0 and 100"),
+        ("minimumBatteryPercent", 101, "between 0 and 100"),
+    ],
+)
+async def test_a_filter_that_cannot_be_is_refused_with_field_and_limit(rider: Api, field: str, value: int, limit: str) -> None:
+    metro = await riders.default_metro(rider)
+    document = """query($metroId: ID!, $near: LatLngInput!, $value: Int!) { customer {
+      vehicles(metroId: $metroId, near: $near, FIELD: $value) { nodes { id } } } }""".replace("FIELD", field)
+    answer = await rider.answer(document, metroId=metro["id"], near=metro["center"], value=value)
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["extensions"]["path"] == [field]
+    assert limit in error["message"]
+
+
+_WIDE = {"south": 40, "west": 8, "north": 50, "east": 9}
+
+
+@pytest.mark.parametrize(
+    ("area", "code"),
+    [
+        ({}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"near": None}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"near": {"center": {"lat": 49, "lon": 8}}, "box": _WIDE}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"near": {"center": {"lat": 91, "lon": 8}}}, "BAD_USER_INPUT"),
+        ({"near": {"center": {"lat": 49, "lon": 8}, "radiusMeters": 0}}, "BAD_USER_INPUT"),
+        ({"near": {"center": {"lat": 49, "lon": 8}, "radiusMeters": 20_001}}, "BAD_USER_INPUT"),
+        ({"box": _WIDE}, "BAD_USER_INPUT"),
+        ({"box": {**_WIDE, "north": 39}}, "BAD_USER_INPUT"),
+    ],
+)
+async def test_an_area_is_one_circle_or_one_box_of_some_size(rider: Api, area: dict[str, Any], code: str) -> None:
+    metro = await riders.default_metro(rider)
+    document = """query($metroId: ID!, $area: AreaInput!) { customer {
+      stations(metroId: $metroId, area: $area) { nodes { freeDocks } } } }"""
+    assert await rider.code(document, metroId=metro["id"], area=area) == code
+
+
 async def test_places_are_searched_with_any_text(rider: Api) -> None:
     metro = await riders.default_metro(rider)
     for text in ("%", "_", "\\", "'", "%%%", NUL, "💥", "x" * 300, "  ", "central  STATION"):

@@ -56,6 +56,7 @@ async def scene(session_factory: database.SessionFactory, clock: FixedClock) -> 
         for kind in VehicleType:
             await factories.add_tariff(session, metro, kind)
         station = await factories.add_station(session, metro, "Central")
+        await factories.add_station(session, metro, "Depot", lat=factories.CENTER.lat + 0.001, is_charging_station=False)
         await factories.add_place(session, metro, "Museum")
         bikes = [await factories.add_vehicle(session, metro, plate=f"T-{n}", station_id=station.id) for n in range(3)]
         customer = await factories.add_customer(session, email="robin@example.org", name="Robin")
