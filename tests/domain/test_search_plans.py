@@ -30,6 +30,7 @@ AROUND = Box(HERE.lat - 0.01, HERE.lon - 0.01, HERE.lat + 0.01, HERE.lon + 0.01)
 # Metro n lies at 40 + n degrees north; every id of a row tells its number. A tenth of the fleet is reserved, and as many
 # reservations are over.
 FILL = f"""
+select setseed(0.5);
 create function pg_temp.id(n bigint) returns uuid language sql immutable as
   $$ select lpad(to_hex(n), 32, '0')::uuid $$;
 insert into metros (id, slug, name, country_code, timezone, currency, languages, lat, lon, south, west, north, east, map_digest,
