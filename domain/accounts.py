@@ -1,4 +1,4 @@
-"""Accounts: who riders and staff are, and their sign-in sessions."""
+"""Accounts: who riders and staff are, how they sign in and stay so, and their passwords."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import errors, eventlog, ids, tables
+from domain import errors, eventlog, ids, sessions, tables
 from domain.actor import Actor, Audience, Role
 
 _REFRESH_BYTES = 32
@@ -77,9 +77,19 @@ def _metros_of(staff: tables.Staff) -> frozenset[UUID] | None:
     return None if staff.metro_ids is None else frozenset(staff.metro_ids)
 
 
+def _table_of(audience: Audience) -> type[tables.Customer | tables.Staff]:
+    return tables.Customer if audience is Audience.CUSTOMER else tables.Staff
+
+
 async def open_session(
     session: AsyncSession, audience: Audience, found: Credentials, *, days: int, now: datetime
 ) -> OpenedSession:
+    """Raises InvalidCredentials when the password was changed while it was checked: a session opened with the old one would
+    outlive the change."""
+    account = _table_of(audience)
+    in_force = select(account.password_hash).where(account.id == found.account_id).with_for_update(read=True)
+    if (await session.execute(in_force)).scalar_one_or_none() != found.password_hash:
+        raise errors.InvalidCredentials(path="password")
     token = secrets.token_urlsafe(_REFRESH_BYTES)
     row = tables.SignInSession(
         id=ids.new(),
@@ -98,28 +108,23 @@ async def open_session(
 async def refresh_session(
     session: AsyncSession, audience: Audience, refresh_token: str, *, days: int, now: datetime
 ) -> OpenedSession | None:
-    """Rotates the refresh token. None when the session is over; a token used a second time ends its session: either
-    the rider or a thief holds the newer one, and nobody can tell which. The caller commits in both cases."""
+    """Rotates the refresh token. None when the session is over; a token used a second time, however old, ends its
+    session: either the rider or a thief holds the newer one, and nobody can tell which. The caller commits in both cases."""
     digest = _digest(refresh_token)
-    sessions = tables.SignInSession
-    statement = (
-        select(sessions)
-        .where(sessions.audience == audience)
-        .where(or_(sessions.refresh_hash == digest, sessions.previous_refresh_hash == digest))
-        .with_for_update()
-    )
-    row = (await session.execute(statement)).scalar_one_or_none()
-    if row is None or row.ended_at is not None or row.expires_at <= now:
+    table = tables.SignInSession
+    held = select(table).where(table.audience == audience, table.refresh_hash == digest).with_for_update()
+    row = (await session.execute(held)).scalar_one_or_none()
+    if row is None:
+        await _end_reused(session, audience, digest, now=now)
         return None
-    if row.refresh_hash != digest:
-        row.ended_at = now
-        await session.flush()
+    if row.ended_at is not None or row.expires_at <= now:
         return None
     found = await _role_of(session, audience, row.account_id)
     if found is None:
         return None
     token = secrets.token_urlsafe(_REFRESH_BYTES)
-    row.previous_refresh_hash, row.refresh_hash = digest, _digest(token)
+    session.add(tables.RotatedRefreshToken(digest=digest, session_id=row.id, rotated_at=now))
+    row.refresh_hash = _digest(token)
     row.refreshed_at, row.expires_at = now, now + timedelta(days=days)
     await session.flush()
     return OpenedSession(Actor(audience, row.account_id, found.role, row.id, found.metro_ids), token, row.expires_at)
@@ -133,11 +138,33 @@ async def _role_of(session: AsyncSession, audience: Audience, account_id: UUID) 
     return None if staff is None else Credentials(staff.id, None, staff.role, _metros_of(staff))
 
 
-async def end_session(session: AsyncSession, who: Actor, *, now: datetime) -> None:
+async def _end_reused(session: AsyncSession, audience: Audience, digest: bytes, *, now: datetime) -> None:
+    # Looked up by a statement of its own: one that has waited for a rotation beside it does not see what that wrote elsewhere.
+    table, rotated = tables.SignInSession, tables.RotatedRefreshToken
+    spent = select(rotated.session_id).where(rotated.digest == digest).scalar_subquery()
+    ending = update(table).where(table.id == spent, table.audience == audience, table.ended_at.is_(None))
+    await session.execute(ending.values(ended_at=now))
+
+
+async def sign_out(session: AsyncSession, who: Actor, *, now: datetime) -> None:
     row = await session.get(tables.SignInSession, who.session_id, with_for_update=True)
     if row is not None and row.ended_at is None:
         row.ended_at = now
         await session.flush()
+
+
+async def find_password_hash(session: AsyncSession, who: Actor) -> str | None:
+    account = _table_of(who.audience)
+    return (await session.execute(select(account.password_hash).where(account.id == who.account_id))).scalar_one_or_none()
+
+
+async def change_password(session: AsyncSession, who: Actor, *, old_hash: str, new_hash: str, now: datetime) -> int:
+    """Ends all other sessions; how many. Raises InvalidCredentials when the old one is not in force any more, SessionEnded."""
+    account = _table_of(who.audience)
+    change = update(account).where(account.id == who.account_id, account.password_hash == old_hash)
+    if (await session.execute(change.values(password_hash=new_hash).returning(account.id))).one_or_none() is None:
+        raise errors.InvalidCredentials("The current password is wrong.", path="currentPassword")
+    return await sessions.end_all_sessions(session, who, is_current_kept=True, now=now)
 
 
 async def get_customer(session: AsyncSession, customer_id: UUID) -> Customer:

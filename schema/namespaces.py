@@ -22,7 +22,7 @@ from schema.nodes import Node
 from schema.ops.accounts import StaffMutations, StaffQueries
 from schema.ops.fleet import DispatchSubscriptions, FleetMutations, FleetQueries
 from schema.ops.reservations import OpsReservationMutations, OpsReservationQueries
-from schema.types.accounts import Customer, StaffMember
+from schema.types.accounts import Customer, SignInSession, StaffMember
 from schema.types.chat import Message
 from schema.types.metros import Metro, Place
 from schema.types.proposals import Proposal
@@ -105,6 +105,11 @@ async def _staff(info: strawberry.Info, id: UUID) -> Node | None:
     return StaffMember.of(await accounts.get_staff_member(info.context)) if info.context.who.account_id == id else None
 
 
+async def _session(info: strawberry.Info, id: UUID) -> Node | None:
+    row = await accounts.find_session(info.context, id)
+    return None if row is None else SignInSession.of(row, info.context.who)
+
+
 async def _station(info: strawberry.Info, id: UUID) -> Node | None:
     return _of(await fleet_resolvers.find_station(info.context, id), Station.of)
 
@@ -130,11 +135,13 @@ _FINDERS: dict[Audience, dict[str, Finder]] = {
         ids.MESSAGE: _message,
         ids.PROPOSAL: _proposal,
         ids.CUSTOMER: _customer,
+        ids.SESSION: _session,
     },
     Audience.OPS: {
         ids.FLEET_VEHICLE: _fleet_vehicle,
         ids.OPS_RESERVATION: _ops_reservation,
         ids.STAFF: _staff,
+        ids.SESSION: _session,
     },
 }
 _ROOTS: dict[Audience, str] = {Audience.CUSTOMER: "CustomerQuery", Audience.OPS: "OpsQuery"}

@@ -1,6 +1,6 @@
 """The rows. Relationships are left out on purpose: reads join what they need, nothing loads by itself."""
 
-from domain.tables.accounts import Customer, SignInSession, Staff
+from domain.tables.accounts import Customer, RotatedRefreshToken, SignInSession, Staff
 from domain.tables.base import Base
 from domain.tables.chat import Conversation, Message, Proposal, ProposalState, Turn, TurnKind, TurnState
 from domain.tables.demand import UnmetDemand
@@ -23,6 +23,7 @@ __all__ = [
     "Proposal",
     "ProposalState",
     "Reservation",
+    "RotatedRefreshToken",
     "SignInSession",
     "Staff",
     "Station",

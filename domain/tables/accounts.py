@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, Index, LargeBinary, Uuid
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.actor import Audience, Role
@@ -49,9 +49,8 @@ class SignInSession(Base):
     id: Mapped[Id]
     audience: Mapped[Audience] = mapped_column(text_enum(Audience))
     account_id: Mapped[UUID]
-    #: SHA-256 of the refresh token in force and of the one before: seeing the latter again means that it was stolen
+    #: SHA-256 of the refresh token in force
     refresh_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    previous_refresh_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[Instant]
     refreshed_at: Mapped[Instant]
     expires_at: Mapped[Instant]
@@ -60,5 +59,17 @@ class SignInSession(Base):
     __table_args__ = (
         Index("ix_sign_in_sessions_audience_account_id", "audience", "account_id"),
         Index("ix_sign_in_sessions_refresh_hash", "refresh_hash", unique=True),
-        Index("ix_sign_in_sessions_previous_refresh_hash", "previous_refresh_hash"),
+        Index("ix_sign_in_sessions_expires_at", "expires_at"),
+        Index("ix_sign_in_sessions_ended_at", "ended_at", postgresql_where=text("ended_at is not null")),
     )
+
+
+class RotatedRefreshToken(Base):
+    """Seeing one again means that it was stolen, or that its successor was."""
+
+    __tablename__ = "rotated_refresh_tokens"
+
+    #: SHA-256
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sign_in_sessions.id", ondelete="CASCADE"), index=True)
+    rotated_at: Mapped[Instant]

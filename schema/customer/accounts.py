@@ -1,4 +1,4 @@
-"""Signing in, refreshing and signing out as a rider."""
+"""Signing in, staying so, signing out and changing the password as a rider."""
 
 from __future__ import annotations
 
@@ -9,13 +9,26 @@ import strawberry
 from domain.actor import Audience
 from resolvers import accounts
 from schema import access
-from schema.results import RefreshSessionResult, SignInResult, SignOutResult
+from schema.results import (
+    ChangePasswordResult,
+    EndSessionResult,
+    RefreshSessionResult,
+    SignInResult,
+    SignOutEverywhereResult,
+    SignOutResult,
+)
 from schema.types.accounts import (
+    ChangePasswordInput,
+    ChangePasswordSuccess,
     Customer,
+    EndSessionInput,
+    EndSessionSuccess,
     RefreshSessionInput,
     RefreshSessionSuccess,
     SignInInput,
     SignInSuccess,
+    SignOutEverywhereInput,
+    SignOutEverywhereSuccess,
     SignOutSuccess,
 )
 
@@ -45,3 +58,24 @@ class AccountMutations:
     async def sign_out(self, info: strawberry.Info) -> SignOutResult | None:
         await accounts.sign_out(info.context)
         return SignOutSuccess(is_signed_out=True)
+
+    @access.mutation(access.RIDERS, "End one of your sessions; ending it again changes nothing.")
+    async def end_session(
+        self, info: strawberry.Info, input: Annotated[EndSessionInput, access.INPUT]
+    ) -> EndSessionResult | None:
+        await accounts.end_session(info.context, session_id=input.session_id)
+        return EndSessionSuccess(is_ended=True)
+
+    @access.mutation(access.RIDERS, "End all your sessions, with or without the one that asks.")
+    async def sign_out_everywhere(
+        self, info: strawberry.Info, input: Annotated[SignOutEverywhereInput, access.INPUT]
+    ) -> SignOutEverywhereResult | None:
+        await accounts.sign_out_everywhere(info.context, is_current_kept=input.is_current_kept)
+        return SignOutEverywhereSuccess(is_signed_out=True)
+
+    @access.mutation(access.RIDERS, "Change your password and end all other sessions; as many tries as at signing in.")
+    async def change_password(
+        self, info: strawberry.Info, input: Annotated[ChangePasswordInput, access.INPUT]
+    ) -> ChangePasswordResult | None:
+        await accounts.change_password(info.context, current_password=input.current_password, new_password=input.new_password)
+        return ChangePasswordSuccess(is_changed=True)

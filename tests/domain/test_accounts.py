@@ -62,6 +62,20 @@ async def test_a_token_used_twice_ends_the_session_for_both_holders(
     assert await refresh(session_factory, renewed.refresh_token, clock.now()) is None
 
 
+async def test_a_token_of_long_ago_ends_the_session_too(
+    session_factory: SessionFactory, clock: FixedClock, opened: accounts.OpenedSession
+) -> None:
+    renewed = opened
+    for _ in range(5):
+        clock.advance(days=1)
+        found = await refresh(session_factory, renewed.refresh_token, clock.now())
+        assert found is not None
+        renewed = found
+    assert await refresh(session_factory, opened.refresh_token, clock.now(), Audience.OPS) is None
+    assert await refresh(session_factory, opened.refresh_token, clock.now()) is None
+    assert await refresh(session_factory, renewed.refresh_token, clock.now()) is None
+
+
 async def test_two_refreshes_at_once_are_a_reuse(
     session_factory: SessionFactory, clock: FixedClock, opened: accounts.OpenedSession
 ) -> None:
@@ -76,8 +90,8 @@ async def test_a_session_ends_by_time_and_by_signing_out(
 ) -> None:
     other = await open_session(session_factory, Audience.CUSTOMER, "ada@example.org", clock.now())
     async with session_factory.begin() as session:
-        await accounts.end_session(session, other.actor, now=clock.now())
-        await accounts.end_session(session, other.actor, now=clock.now())
+        await accounts.sign_out(session, other.actor, now=clock.now())
+        await accounts.sign_out(session, other.actor, now=clock.now())
     assert await refresh(session_factory, other.refresh_token, clock.now()) is None
     clock.advance(days=DAYS)
     assert await refresh(session_factory, opened.refresh_token, clock.now()) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -14,7 +15,8 @@ from sqlalchemy import create_engine, pool
 
 from app import database
 from app.settings import Settings
-from domain import eventlog, history, tables, turns
+from domain import accounts, eventlog, history, tables, turns
+from domain.actor import Audience
 from tests.databases import Databases
 from tests.log import settled_after
 
@@ -50,6 +52,22 @@ async def test_a_log_of_the_first_revision_is_kept_and_then_swept(first_revision
         async with sessions() as session:
             assert (await eventlog.read_after(session, topic, START)).gap is not None
             assert (await eventlog.read_after(session, topic, batch.events[-1].position)).gap is None
+
+
+async def test_the_refresh_token_before_is_remembered_by_a_session_of_the_first_revision(first_revision: str) -> None:
+    session_id, now = uuid4(), datetime.now(UTC)
+    before, in_force = (hashlib.sha256(token.encode()).digest() for token in ("before", "in force"))
+    with psycopg.connect(first_revision) as connection:
+        connection.execute(
+            "insert into sign_in_sessions (id, audience, account_id, refresh_hash, previous_refresh_hash,"
+            " created_at, refreshed_at, expires_at) values (%s, 'customer', %s, %s, %s, now(), now(), now() + interval '1 day')",
+            (session_id, uuid4(), in_force, before),
+        )
+    database.migrate(first_revision)
+    async with database.opened(Settings(), first_revision) as sessions:
+        for token in ("before", "in force"):
+            async with sessions.begin() as session:
+                assert await accounts.refresh_session(session, Audience.CUSTOMER, token, days=1, now=now) is None
 
 
 @pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")
