@@ -1,8 +1,9 @@
-"""Connections: how many each account has in this process, and how they are sent away when it shuts down."""
+"""Connections: how many each account has in this process, whose they are, and how they are sent away."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import Protocol
 from uuid import UUID
 
 #: sockets told to go in one second, so that the other processes are not overrun by all of them at once
@@ -15,10 +16,16 @@ class TooManyConnections(Exception):
     """The account has as many as it may."""
 
 
+class Connection(Protocol):
+    def end_session(self) -> None:
+        """The session that it was opened in is over."""
+
+
 class Connections:
     def __init__(self, per_account: int) -> None:
         self.per_account = per_account
         self._of_account: Counter[UUID] = Counter()
+        self._of_session: dict[UUID, set[Connection]] = {}
         self._farewells = 0
 
     def enter(self, account_id: UUID) -> None:
@@ -31,6 +38,24 @@ class Connections:
         self._of_account[account_id] -= 1
         if self._of_account[account_id] <= 0:
             del self._of_account[account_id]
+
+    def join(self, session_id: UUID, connection: Connection) -> None:
+        """It is told when the session ends, until it parts."""
+        self._of_session.setdefault(session_id, set()).add(connection)
+
+    def part(self, session_id: UUID, connection: Connection) -> None:
+        joined = self._of_session.get(session_id, set())
+        joined.discard(connection)
+        if not joined:
+            self._of_session.pop(session_id, None)
+
+    def sessions(self) -> frozenset[UUID]:
+        """Those that have something open here."""
+        return frozenset(self._of_session)
+
+    def end_session(self, session_id: UUID) -> None:
+        for connection in tuple(self._of_session.get(session_id, ())):
+            connection.end_session()
 
     def farewell_seconds(self) -> float:
         """How long the next one that is to go waits."""

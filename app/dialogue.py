@@ -98,7 +98,9 @@ class Dialogue(FanoutHandler):
             reason = f"An account has {self._connections.per_account} sockets at most"
             await self.websocket.close(CloseCode.TOO_MANY_SOCKETS, reason)
         if self.connection_acknowledged and self.context.expires_at is not None:
-            self._close_later(self.context.expires_at - time.time(), CloseCode.TOKEN_EXPIRED, "Access token expired")
+            self._close_later(self.context.expires_at - time.time(), CloseCode.SIGNED_OUT, "Access token expired")
+        if self.connection_acknowledged and self.context.actor is not None and not self._is_over:
+            self._connections.join(self.context.actor.session_id, self)
 
     def _close_later(self, seconds: float, code: int, reason: str) -> None:
         self._timers += (asyncio.get_running_loop().call_later(max(0.0, seconds), self._close, code, reason),)
@@ -118,6 +120,9 @@ class Dialogue(FanoutHandler):
     @property
     def _connections(self) -> Connections:
         return cast("SocketEndpoint", self.view).connections
+
+    def end_session(self) -> None:
+        self._close(CloseCode.SIGNED_OUT, "Session ended")
 
     def drain(self) -> None:
         """The process shuts down: nothing begins any more, what has an end may come to it, then the socket goes."""
@@ -150,6 +155,7 @@ class Dialogue(FanoutHandler):
         self._cancel_timers()
         if self.context.actor is not None:
             self._connections.leave(self.context.actor.account_id)
+            self._connections.part(self.context.actor.session_id, self)
         await super().shutdown()
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:

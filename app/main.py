@@ -25,6 +25,7 @@ from app.gateways.clock import SystemClock
 from app.gateways.passwords import Argon2Hasher
 from app.gateways.throttles import MinuteThrottle
 from app.http import HttpEndpoint
+from app.sessions import SessionWatch
 from app.settings import Delivery, Namespaces, Settings
 from app.sockets import SocketEndpoint
 from app.sse import EventStreams
@@ -124,13 +125,15 @@ def create_app(settings: Settings, url: str, *, with_worker: bool, with_probe: b
                 http, sockets = endpoints(probe.build(allowed), runtime)
                 app.router.routes += [Route(probe.PATH, http, methods=None), WebSocketRoute(probe.PATH, sockets)]
             app.state.health = health.Health(sessions, doorbell, models=settings.models or ["offline"])
-            worker = _start_worker(settings, url, sessions, clock) if with_worker else None
+            tasks = [asyncio.create_task(SessionWatch(connections, runtime).run(), name="sessions")]
+            if with_worker:
+                tasks.append(_start_worker(settings, url, sessions, clock))
             try:
                 yield
             finally:
-                if worker is not None:
-                    worker.cancel()
-                    await asyncio.gather(worker, return_exceptions=True)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
                 await feed.stop()
                 await runtime.unmet_demand.settle()
                 await doorbell.close()

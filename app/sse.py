@@ -34,6 +34,7 @@ PING_SECONDS = 12.0
 EVENTS_PER_TURN = 16
 #: comments that end a response whose operation has not ended: the client goes on elsewhere, or anew
 EXPIRED = "access token expired"
+SESSION_ENDED = "session ended"
 SHUTTING_DOWN = "shutting down"
 STALLED = "stalled"
 TOO_SLOW = "too slow for this stream"
@@ -112,6 +113,8 @@ class EventStream:
         if self._connection is not None:
             self._connection.begin(self)
         self._streams.running.add(self)
+        if self._ctx.actor is not None:
+            self._streams.connections.join(self._ctx.actor.session_id, self)
         beginning: asyncio.Task[None] | None = None
         try:
             # A list of its own: the middlewares add to it.
@@ -131,6 +134,7 @@ class EventStream:
             self._streams.running.discard(self)
             if self._ctx.actor is not None:
                 self._streams.connections.leave(self._ctx.actor.account_id)
+                self._streams.connections.part(self._ctx.actor.session_id, self)
             if self._connection is not None:
                 self._connection.end()
 
@@ -180,6 +184,11 @@ class EventStream:
         if self._is_subscription:
             loop = asyncio.get_running_loop()
             loop.call_later(self._streams.connections.farewell_seconds(), self._end_with, SHUTTING_DOWN)
+
+    def end_session(self) -> None:
+        """What has an end may come to it: it may be the act that ends the session."""
+        if self._is_subscription:
+            self._end_with(SESSION_ENDED)
 
     def _end_with(self, farewell: str) -> None:
         self._farewell = farewell

@@ -23,7 +23,7 @@ from agents.turns import AgentRuntime, answer_turn
 from app.database import SessionFactory
 from app.gateways.maps import Maps
 from app.settings import Namespaces, Settings
-from domain import expiry, history, idempotency, jobs, ports, turns
+from domain import expiry, history, idempotency, jobs, ports, sessions, turns
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ RESERVATION_SWEEP_SECONDS = 2.0
 TURN_SWEEP_SECONDS = 30.0
 KEY_SWEEP_SECONDS = 3600.0
 HISTORY_SWEEP_SECONDS = 60.0
+SESSION_SWEEP_SECONDS = 3600.0
 CONCURRENCY = 8
 GRACE_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 10.0)
@@ -86,6 +87,7 @@ class Worker:
                 group.create_task(self._every(TURN_SWEEP_SECONDS, self._fail_abandoned_turns, "abandoned turns"))
                 group.create_task(self._every(KEY_SWEEP_SECONDS, self._forget_keys, "idempotency keys"))
                 group.create_task(self._every(HISTORY_SWEEP_SECONDS, self._forget_history, "history"))
+                group.create_task(self._every(SESSION_SWEEP_SECONDS, self._forget_sessions, "sessions"))
         finally:
             await self._flusher.close()
             await asyncio.wait([flushing], timeout=GRACE_SECONDS)
@@ -167,6 +169,9 @@ class Worker:
             if age is not None:
                 await self._in_batches(partial(history.forget_events, topic_class=topic_class, before=self._clock.now() - age))
         await self._in_batches(partial(turns.forget_deltas, now=self._clock.now()))
+
+    async def _forget_sessions(self) -> None:
+        await self._in_batches(partial(sessions.forget_sessions, now=self._clock.now()))
 
     async def _in_batches(self, forget: Callable[[AsyncSession], Awaitable[int]]) -> None:
         count = history.BATCH

@@ -154,6 +154,24 @@ async def test_history_that_nobody_needs_is_forgotten(demo_database: str, live_d
     assert riders.rows(demo_database, "select count(*) from event_log where kind = 'turn.finished'") == [(1,)]
 
 
+async def test_sessions_that_have_expired_are_forgotten_with_their_tokens(demo_database: str, live_data_dir: Path) -> None:
+    """More of both than one transaction may delete."""
+    _execute(
+        demo_database,
+        "insert into sign_in_sessions (id, audience, account_id, refresh_hash, created_at, refreshed_at, expires_at)"
+        " select gen_random_uuid(), 'customer', gen_random_uuid(), sha256(n::text::bytea), now(), now(),"
+        "  now() + case when n <= 1200 then interval '-1 s' else interval '1 day' end from generate_series(1, 1210) n",
+    )
+    _execute(
+        demo_database,
+        "insert into rotated_refresh_tokens (digest, session_id, rotated_at)"
+        " select sha256(id::text::bytea), id, now() from sign_in_sessions",
+    )
+    kept = "select (select count(*) from sign_in_sessions), (select count(*) from rotated_refresh_tokens)"
+    async with working(demo_database, live_data_dir):
+        await waiting.until(lambda: riders.rows(demo_database, kept) == [(10, 10)])
+
+
 async def test_turns_of_one_conversation_are_answered_one_after_another(live_server: LiveServer) -> None:
     async with riders.chatting(live_server) as talk:
         turns = [(await talk.say("hello"))["turnId"] for _ in range(4)]
