@@ -16,8 +16,6 @@ from schema import enums, fields
 from schema.nodes import Node
 
 Role = enums.Role
-
-
 SESSIONS = "Where you are signed in, the session refreshed last first; 100 at most."
 
 

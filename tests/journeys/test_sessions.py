@@ -131,6 +131,16 @@ async def test_signing_out_everywhere_leaves_the_session_that_asks_if_it_says_so
     assert await listed(one) == []
 
 
+async def test_the_act_that_ends_its_own_session_gets_its_answer_as_an_event_too(live_server: LiveServer) -> None:
+    rider = await signed_in(live_server, list(demo.RIDERS)[2])
+    source = EventSource(rider.url, rider.token)
+    stream = await source.follow(EVERYWHERE, input={"isCurrentKept": False})
+    assert (await stream.next())["signOutEverywhere"]["__typename"] == "SignOutEverywhereSuccess"
+    with pytest.raises(clients.StreamEnded):
+        await stream.next()
+    await source.close()
+
+
 async def test_a_refresh_token_of_long_ago_closes_the_socket_of_who_holds_the_newest(live_server: LiveServer) -> None:
     api = Api(live_server.graphql_url)
     given = {"email": list(demo.RIDERS)[2], "password": demo.PASSWORD}
