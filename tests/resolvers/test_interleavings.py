@@ -79,7 +79,7 @@ class World:
         if slot == 0:
             async with self.sessions.begin() as session:
                 self.written[name][number] = await self._write(session, name, number)
-            self.committed.add(number)
+                self.committed.add(number)  # before the reader that stays may see that it is
             await self.bell.ring([name])
         else:
             session = self.slow.setdefault(slot, self.sessions())
@@ -94,9 +94,9 @@ class World:
 
     async def commit(self, slot: int) -> None:
         if session := self.slow.pop(slot, None):
+            self.committed |= set(self.open.pop(slot))
             await session.commit()
             await session.close()
-            self.committed |= set(self.open.pop(slot))
             await self.bell.ring(self.topics)
 
     async def roll_back(self, slot: int) -> None:
