@@ -5,6 +5,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SERVICE_DATABASE_URL ?= postgresql://postgres@127.0.0.1:5432/postgres
 
 help: ## Explain all of this
@@ -23,11 +24,11 @@ serve: setup web ## Serve a whole demo city at 127.0.0.1:8000 (NIMROD_PORT, NIMR
 	@exec $(BIN)/nimrod serve
 
 test: setup web ## Run the tests on the embedded PostgreSQL
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(PYTEST)
 
 test-service: setup web ## Run the tests on a PostgreSQL service, where one answers
 	@if $(BIN)/python -c 'import psycopg, sys; psycopg.connect(sys.argv[1], connect_timeout=3)' "$(SERVICE_DATABASE_URL)" 2>/dev/null; then \
-		NIMROD_TEST_DATABASE_URL="$(SERVICE_DATABASE_URL)" $(BIN)/pytest -n $(WORKERS) --dist loadfile; \
+		NIMROD_TEST_DATABASE_URL="$(SERVICE_DATABASE_URL)" $(PYTEST); \
 	else echo "No PostgreSQL service answers: tested on the embedded one alone."; fi
 
 check: lint types imports schema-check web-check test test-service ## Everything CI checks: format, lint, types, imports, schema, web, tests

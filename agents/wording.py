@@ -161,7 +161,8 @@ def proposal(made: dict[str, Any]) -> str:
     summary = made["summary"]
     zone = ZoneInfo(summary["timezone"])
     if made["action"] == "cancel_reservation":
-        return f"cancel your {vehicle_of(summary)} {shown(summary['plate'])} of {clock(summary['startsAt'], zone)}."
+        fee = f" for a fee of {money(summary['feeMinor'], summary['currency'])}" if summary.get("feeMinor") else ""
+        return f"cancel your {vehicle_of(summary)} {shown(summary['plate'])} of {clock(summary['startsAt'], zone)}{fee}."
     parts = [f"{vehicle_of(summary)} {shown(summary['plate'])} (battery {summary['batteryPercent']} %)"]
     pickup = summary["pickup"]
     where = f" at {shown(pickup['name'])}" if pickup.get("name") else ""
@@ -194,7 +195,8 @@ def report(decision: dict[str, Any], zone: ZoneInfo) -> str:
             return f"All right: your {vehicle} stays reserved."
         return "All right. Nothing was booked. What would you like instead?"
     if decision["action"] == "cancel_reservation":
-        return f"Your {vehicle} is cancelled ({summary['reservationId']})."
+        fee = f" for a fee of {money(summary['feeMinor'], summary['currency'])}" if summary.get("feeMinor") else ""
+        return f"Your {vehicle} is cancelled{fee} ({summary['reservationId']})."
     ends = f" until {clock(summary['endsAt'], zone)}" if summary["endsAt"] else ""
     return f"Your {vehicle} is reserved from {clock(summary['startsAt'], zone)}{ends} ({reservation})."
 

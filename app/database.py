@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import psutil
-from sqlalchemy import ExceptionContext, create_engine, event, exc, pool
+from sqlalchemy import Connection, ExceptionContext, create_engine, event, exc, pool, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -67,6 +67,8 @@ def create_engine_for(settings: Settings, url: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.database_timeout_seconds,
         pool_recycle=1800,
+        # What is logged of a failed statement would tell addresses, names and hashes.
+        hide_parameters=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={
@@ -138,16 +140,28 @@ def _ringing(doorbell: Doorbell | None) -> type[Session]:
 
 def migrate(url: str, revision: str = "head") -> None:
     """Brings the schema up to date; safe when several processes start at once (an advisory lock lets one work)."""
-    # A second of imports that only this needs.
-    from alembic import command
-    from alembic.config import Config
-
     engine = create_engine(with_driver(url, "psycopg"), poolclass=pool.NullPool)
     with engine.connect() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        if revision != "head" or not _is_newest(connection):
+            _upgrade(connection, revision)
         eventlog.open_epoch(connection)
         connection.commit()
     engine.dispose()
+
+
+def _is_newest(connection: Connection) -> bool:
+    """Whether nothing is to be done: most starts need not load what does it. Revisions are named by rising numbers."""
+    newest = max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    if connection.execute(text("select to_regclass('alembic_version')")).scalar() is None:
+        return False
+    return connection.execute(text("select version_num from alembic_version")).scalars().all() == [newest]
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -11,6 +11,8 @@ RIDERS = {
     "rider3@nimrod.example": "Kim Cargo",
     "rider4@nimrod.example": "Alex Early",
 }
+#: how long their driving licences are good for
+LICENCE_DAYS = 3650
 STAFF = {
     "dispatcher@nimrod.example": ("Dana Dispatch", Role.DISPATCHER),
     "technician@nimrod.example": ("Toni Tools", Role.TECHNICIAN),

@@ -10,14 +10,12 @@ import asyncio
 import contextlib
 import logging
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import asyncpg
 from broadcaster import Broadcast
 from broadcaster._backends.base import BroadcastBackend
 from broadcaster._base import Event
-from redis import asyncio as redis
-from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +73,7 @@ class SupervisedBackend(BroadcastBackend):
         while True:
             try:
                 await self._listen()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError) as error:
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 logger.warning("doorbell lost", extra={"error": repr(error)})
             pause = RETRY_SECONDS[0] if self.is_listening else min(pause * 2, RETRY_SECONDS[1])
             self.is_listening = False
@@ -126,16 +124,26 @@ class RedisBackend(SupervisedBackend):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._client: redis.Redis = redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        # Here, so that only who has a Redis loads its library.
+        from redis import asyncio as redis
+        from redis.exceptions import RedisError
+
+        self._client = redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        self._failure = RedisError
 
     async def publish(self, channel: str, message: str) -> None:
-        await self._client.publish(channel, message)
+        with self._told_as_lost():
+            await self._client.publish(channel, message)
 
     async def disconnect(self) -> None:
         await super().disconnect()
         await self._client.aclose()
 
     async def _listen(self) -> None:
+        with self._told_as_lost():
+            await self._follow()
+
+    async def _follow(self) -> None:
         async with self._client.pubsub() as pubsub:
             await pubsub.subscribe(CHANNEL)
             self._connected()
@@ -143,6 +151,13 @@ class RedisBackend(SupervisedBackend):
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=PROBE_SECONDS / 5)
                 if message is not None:
                     self._hear(message["data"].decode())
+
+    @contextlib.contextmanager
+    def _told_as_lost(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failure as error:
+            raise ConnectionError(repr(error)) from error
 
 
 class Doorbell:
@@ -182,7 +197,7 @@ class Doorbell:
             try:
                 async with asyncio.timeout(2):
                     await self._broadcast.publish(CHANNEL, topic)
-            except (OSError, TimeoutError, RedisError) as error:
+            except (OSError, TimeoutError) as error:
                 logger.warning("doorbell not rung", extra={"topic": topic, "error": repr(error)})
 
     async def rings(self) -> AsyncIterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from itertools import cycle, islice
 from math import cos, exp, radians
 from random import Random
@@ -17,7 +16,7 @@ import h3
 from app import countries
 from app.osm import CityMap
 from app.osm_streets import connected
-from domain import ids, places
+from domain import ids, places, telemetry
 from domain.tables import geography
 from domain.values import LatLng, VehicleState, VehicleType
 
@@ -29,37 +28,11 @@ FLEET: Mapping[VehicleType, int] = {
     VehicleType.CAR: 200,
     VehicleType.VAN: 200,
 }
-_FULL_RANGE_METERS = {
-    VehicleType.SCOOTER_STANDING: 45_000,
-    VehicleType.BICYCLE: 70_000,
-    VehicleType.CAR: 320_000,
-    VehicleType.VAN: 240_000,
-}
 _PLATE = {
     VehicleType.SCOOTER_STANDING: "{}-S{:04}",
     VehicleType.BICYCLE: "{}-B{:04}",
     VehicleType.CAR: "{}-MC {:04}E",
     VehicleType.VAN: "{}-MV {:04}E",
-}
-#: euro cents with VAT: unlock, per minute, most for 24 hours
-_PRICES = {
-    VehicleType.SCOOTER_STANDING: (100, 23, 2900),
-    VehicleType.BICYCLE: (100, 15, 1900),
-    VehicleType.CAR: (0, 29, 6900),
-    VehicleType.VAN: (0, 36, 8900),
-}
-#: minor units of a currency that a euro cent is priced at
-_PER_CENT = {
-    "EUR": Decimal(1),
-    "CHF": Decimal("0.95"),
-    "CZK": Decimal(25),
-    "DKK": Decimal("7.5"),
-    "GBP": Decimal("0.85"),
-    "HUF": Decimal(400),
-    "NOK": Decimal("11.5"),
-    "PLN": Decimal("4.3"),
-    "RON": Decimal(5),
-    "SEK": Decimal(11),
 }
 _LEAST_RENTABLE_PERCENT = 12
 _OUT_OF_ORDER = 0.015
@@ -131,26 +104,6 @@ def station_rows(city_map: CityMap, metro_id: UUID) -> list[Row]:
     ]
 
 
-def tariff_rows(city_map: CityMap, metro_id: UUID, now: datetime) -> list[Row]:
-    country = countries.get_country(city_map.country_code)
-    rate = _PER_CENT[country.currency]
-    return [
-        {
-            "id": ids.new(),
-            "metro_id": metro_id,
-            "vehicle_type": vehicle_type,
-            "version": 1,
-            "currency": country.currency,
-            "unlock_minor": round(unlock * rate),
-            "per_minute_minor": (per_minute * rate).quantize(Decimal("0.0001")),
-            "day_cap_minor": round(day_cap * rate),
-            "vat_percent": country.vat_percent,
-            "valid_from": now,
-        }
-        for vehicle_type, (unlock, per_minute, day_cap) in _PRICES.items()
-    ]
-
-
 def zone_rows(city_map: CityMap, metro_id: UUID) -> list[Row]:
     """The largest pedestrian area, where nothing may be left, and a belt around it to ride slowly in."""
     core = _pedestrian_cells(city_map)
@@ -215,8 +168,9 @@ def _vehicle(
         "vehicle_type": vehicle_type,
         "state": VehicleState.NON_OPERATIONAL if is_down else VehicleState.AVAILABLE,
         "plate": plate,
+        "nfc_token": f"{rng.getrandbits(64):016x}",
         "battery_percent": battery,
-        "current_range_meters": _FULL_RANGE_METERS[vehicle_type] * battery // 100,
+        "current_range_meters": telemetry.range_meters(vehicle_type, battery),
         "odometer_meters": rng.randrange(per_vehicle),
         "lat": position.lat,
         "lon": position.lon,

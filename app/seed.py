@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app import city, new_metro, osm, tiles
+from app import city, new_metro, new_tariffs, osm, tiles
 from app import demo as accounts
+from app.gateways import payments
 from domain import ids, tables
 from domain.ports import PasswordHasher
 from domain.tables.base import Base
-from domain.values import VehicleType
+from domain.values import LicenceState, VehicleType
 
 NO_MAP = "There is no metro yet and no map to make one from: set NIMROD_MAP to an OpenStreetMap extract (.osm.pbf)."
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtextextended('nimrod.seed', 0))"
@@ -82,13 +84,19 @@ async def seed_metro(
 async def seed_demo_accounts(
     session_factory: async_sessionmaker[AsyncSession], *, hasher: PasswordHasher, clock_now: Callable[[], datetime]
 ) -> None:
-    """Riders and staff that share one password. Accounts that are there already stay as they are."""
+    """Riders, who may drive, and staff that share one password. Accounts that are there already stay as they are, but for a
+    driving licence and a card where a rider has none."""
     async with session_factory() as session:
         riders = set(await session.scalars(select(tables.Customer.email).where(tables.Customer.email.in_(accounts.RIDERS))))
         staff = set(await session.scalars(select(tables.Staff.email).where(tables.Staff.email.in_(accounts.STAFF))))
-    if riders >= accounts.RIDERS.keys() and staff >= accounts.STAFF.keys():
-        return
-    common = {"password_hash": await hasher.hash(accounts.PASSWORD), "created_at": clock_now()}
+    if not (riders >= accounts.RIDERS.keys() and staff >= accounts.STAFF.keys()):
+        await _insert_accounts(session_factory, hasher, clock_now())
+    await _verify_licences(session_factory, clock_now())
+    await _add_cards(session_factory, clock_now())
+
+
+async def _insert_accounts(session_factory: async_sessionmaker[AsyncSession], hasher: PasswordHasher, now: datetime) -> None:
+    common = {"password_hash": await hasher.hash(accounts.PASSWORD), "created_at": now}
     new_riders = [
         {"id": ids.new(), "email": email, "name": name, "language": "en", **common} for email, name in accounts.RIDERS.items()
     ]
@@ -99,6 +107,46 @@ async def seed_demo_accounts(
     async with session_factory.begin() as session:
         await _insert(session, tables.Customer, new_riders)
         await _insert(session, tables.Staff, new_staff)
+
+
+async def _verify_licences(session_factory: async_sessionmaker[AsyncSession], now: datetime) -> None:
+    """Of the demo riders who have submitted none. They have no number, so their digests meet nobody's."""
+    licences = tables.DrivingLicence
+    async with session_factory.begin() as session:
+        without = select(tables.Customer.id).outerjoin(licences).where(licences.id.is_(None))
+        riders = await session.scalars(without.where(tables.Customer.email.in_(accounts.RIDERS)))
+        rows = [
+            {
+                "customer_id": rider,
+                "id": ids.new(),
+                "country_code": "DE",
+                "number_digest": ids.new().bytes,
+                "number_ending": "DEMO",
+                "expires_on": now.date() + timedelta(days=accounts.LICENCE_DAYS),
+                "categories": ["B"],
+                "state": LicenceState.VERIFIED,
+                "submitted_at": now,
+                "decided_at": now,
+                "checks": 0,
+            }
+            for rider in riders
+        ]
+        await _insert(session, licences, rows)
+
+
+async def _add_cards(session_factory: async_sessionmaker[AsyncSession], now: datetime) -> None:
+    """Simulated ones, for the demo riders who never had any."""
+    customers, cards = tables.Customer, tables.PaymentMethod
+    async with session_factory.begin() as session:
+        without = select(customers.id).outerjoin(cards).where(cards.id.is_(None), customers.gateway_ref.is_(None))
+        riders = (await session.scalars(without.where(customers.email.in_(accounts.RIDERS)))).all()
+        rows = []
+        for rider in riders:
+            customer_ref = payments.simulated_customer(rider)
+            card = payments.simulated_card(customer_ref)
+            await session.execute(update(customers).where(customers.id == rider).values(gateway_ref=customer_ref))
+            rows.append({"id": ids.new(), "customer_id": rider, "is_default": True, "created_at": now, **asdict(card)})
+        await _insert(session, cards, rows)
 
 
 async def _source(
@@ -146,7 +194,7 @@ async def _insert_metro(session: AsyncSession, city_map: osm.CityMap, fleet: Map
     await _insert(session, tables.Station, stations)
     await _insert(session, tables.Place, new_metro.place_rows(city_map, metro["id"]))
     await _insert(session, tables.Zone, new_metro.zone_rows(city_map, metro["id"]))
-    await _insert(session, tables.Tariff, new_metro.tariff_rows(city_map, metro["id"], now))
+    await _insert(session, tables.Tariff, new_tariffs.tariff_rows(city_map, metro["id"], now))
     await _insert(session, tables.Vehicle, new_metro.vehicle_rows(city_map, metro["id"], stations, fleet, now))
 
 

@@ -23,6 +23,14 @@ class Namespaces(StrEnum):
     ALL = "all"
 
 
+class MailSecurity(StrEnum):
+    """How mail is kept from those who listen on the way to its server."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
 class Delivery(StrEnum):
     """How the events of a stream reach the sockets."""
 
@@ -36,9 +44,9 @@ class Settings(BaseSettings):
 
     env: Environment = Field(
         Environment.DEVELOPMENT,
-        description="`production` refuses demo accounts, generated signing keys, introspection and GraphiQL.",
+        description="`production` refuses demo accounts, generated signing keys, introspection, GraphiQL and simulators.",
     )
-    data_dir: Path = Field(Path(".nimrod"), description="Where the embedded database, maps and tiles live.")
+    data_dir: Path = Field(Path(".nimrod"), description="Where the embedded database, maps, tiles and pictures live.")
     database_url: str | None = Field(
         None, description="PostgreSQL 15 to 18, as `postgresql://…`. Unset: an embedded one starts by itself."
     )
@@ -56,6 +64,55 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     tls_certificate: Path | None = Field(None, description="Certificate chain in PEM, to speak TLS without a proxy in front.")
     tls_key: Path | None = Field(None, description="Private key of the certificate, in PEM.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        pattern="^https?://[^/].*[^/]$",
+        description="Where links lead to, without a slash at the end. Unset, in development: to where this process listens.",
+    )
+    smtp_host: str | None = Field(
+        None, description="Server that takes our mail. Unset: nothing leaves; in development a simulator shows what would have."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: MailSecurity = Field(
+        MailSecurity.STARTTLS, description="`starttls`, `tls` (from the first byte, port 465) or `none`."
+    )
+    smtp_certificates: Path | None = Field(
+        None, description="Authorities in PEM that its certificate is checked by. Unset: the system's."
+    )
+    smtp_username: str | None = Field(None, description="Name to sign in there with.")
+    smtp_password: str | None = Field(None, repr=False, description="Its password.")
+    mail_sender: str = Field("Nimrod <no-reply@nimrod.invalid>", description="Whom our mail is from.")
+    seller_name: str = Field("Nimrod", min_length=1, description="Who charges riders: what receipts are headed with.")
+    seller_address: str = Field("", description="Its name in the register and its address, on one line.")
+    seller_vat_id: str = Field("", description="Its VAT identification number.")
+    sms_url: str | None = Field(
+        None,
+        pattern=r"\{to\}",
+        repr=False,
+        description="Where text messages go: a URL of Apprise with `{to}` for the number. Unset: as without `NIMROD_SMTP_HOST`.",
+    )
+    push_url: str | None = Field(
+        None,
+        pattern=r"\{to\}",
+        repr=False,
+        description="Where push messages go: the same with `{to}` for the token of the device.",
+    )
+    delivery_timeout_seconds: float = Field(
+        10, gt=0, le=60, description="How long one attempt to send a mail, text message or push message may take."
+    )
+    lock_url: str | None = Field(
+        None,
+        pattern="^mqtts?://.",
+        repr=False,
+        description="Broker (MQTT 5) over which vehicles are unlocked, as `mqtts://user:password@host:port` or `mqtt://…`."
+        " Unset: a simulator; in production no vehicle can be unlocked.",
+    )
+    lock_topic: str = Field(
+        "nimrod", pattern=r"^[\w-]+(/[\w-]+)*$", description="What the topics of vehicles begin with at that broker."
+    )
+    lock_certificates: Path | None = Field(
+        None, description="Authorities in PEM that its certificate is checked by. Unset: the system's."
+    )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Origins of front ends that browsers may call from, separated by commas."
     )
@@ -66,7 +123,38 @@ class Settings(BaseSettings):
     )
     access_token_minutes: int = Field(15, ge=1, le=60, description="How long an access token is good for.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="How long a sign-in session lasts without being refreshed.")
-    sign_in_tries_per_minute: int = Field(5, ge=1, description="Sign-in tries per account and per address.")
+    sign_in_tries_per_minute: int = Field(
+        5, ge=1, description="Tries per account and per address of signing in, and of each other act that a stranger could try."
+    )
+    oidc_customer_issuer: str | None = Field(
+        None,
+        description="OpenID Connect issuer that riders may sign in with, as its ID tokens spell it in `iss`. Unset: none.",
+    )
+    oidc_customer_client_id: str | None = Field(
+        None, min_length=1, description="Client id of the riders' front ends at that issuer: the `aud` of their ID tokens."
+    )
+    oidc_ops_issuer: str | None = Field(
+        None, description="OpenID Connect issuer that staff may sign in with; may be the same. Unset: none."
+    )
+    oidc_ops_client_id: str | None = Field(None, min_length=1, description="Client id of the front ends of staff at that issuer.")
+    oidc_ops_role_claim: str = Field(
+        "role", min_length=1, description="Claim with the role of staff: `technician`, `dispatcher` or `admin`, one or a list."
+    )
+    oidc_ops_metros_claim: str = Field(
+        "metros",
+        min_length=1,
+        description="Claim with the slugs of the metros that staff work in. Without it admins work in all, others in none.",
+    )
+    oidc_skew_seconds: int = Field(60, ge=0, le=300, description="How far an issuer's clock and ours may be apart.")
+    oidc_max_age_seconds: int = Field(600, ge=10, le=86_400, description="How long after its issue an ID token is taken.")
+    stripe_key: str | None = Field(
+        None,
+        pattern="^[rs]k_",
+        repr=False,
+        description="Key of Stripe, which charges cards. Unset: simulated; in production: none.",
+    )
+    stripe_webhook_secret: str | None = Field(None, pattern="^whsec_", repr=False, description="What it signs webhooks with.")
+    stripe_url: str | None = Field(None, pattern="^https?://", description="Where its API is. Unset: at Stripe.")
     models: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         description="Backends of the agents in order of preference, as pydantic-ai model strings separated by commas,"
@@ -77,10 +165,25 @@ class Settings(BaseSettings):
     )
     map: Path | None = Field(None, description="An OpenStreetMap extract (.osm.pbf). Unset: a generated demo city.")
     dispatch_history_days: int = Field(
-        7,
-        ge=1,
-        le=365,
-        description="How long events of dispatch are kept for clients that come back; who comes later is told to read again.",
+        7, ge=1, le=365, description="How long events of dispatch are kept for those who come back."
+    )
+    export_days: int = Field(7, ge=1, le=30, description="How long the archive of a rider's data may be downloaded.")
+    exports_per_day: int = Field(3, ge=1, le=100, description="Archives that a rider may ask for in 24 hours.")
+    export_record_days: int = Field(30, ge=1, le=3650, description="How long it is kept that an archive was asked for.")
+    notification_days: int = Field(90, ge=1, le=3650, description="How long it is kept what riders were told.")
+    track_days: int = Field(30, ge=1, le=90, description="How long it is kept where trips went.")
+    unmet_demand_days: int = Field(400, ge=30, le=3650, description="How long counts of searches without a result are kept.")
+    idle_chat_days: int = Field(400, ge=1, le=3650, description="How long a conversation is kept in which nothing is said.")
+    photo_store: str | None = Field(
+        None,
+        pattern="^(file:///|memory:///|s3://[^/])",
+        repr=False,
+        description="Where riders' pictures lie: `file:///folder` or `s3://bucket/folder`, the same for all processes."
+        " Credentials of a bucket are read from `AWS_…`. Unset: `photos` in the data directory.",
+    )
+    photo_days: int = Field(90, ge=1, le=3650, description="How long a picture is kept that proves a return or a fault.")
+    reservation_rider_days: int = Field(
+        3650, ge=30, description="How long it is kept whose a closed reservation was; after that it is nobody's."
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
     max_document_tokens: int = Field(2000, ge=100, description="Lexical tokens that a GraphQL document may have.")
@@ -97,7 +200,6 @@ class Settings(BaseSettings):
         0.0, ge=0, le=10, description="How long an event waits for others to be written with it, with `direct` delivery."
     )
     max_subscriptions_per_socket: int = Field(100, ge=1, description="Operations that one WebSocket may run at a time.")
-
     max_connections_per_account: int = Field(
         50, ge=1, description="WebSockets and event streams that one account may have open in one process."
     )
@@ -115,15 +217,47 @@ class Settings(BaseSettings):
         return values
 
     @model_validator(mode="after")
+    def lead_links_here(self) -> Settings:
+        if not self.is_production and self.port and "public_url" not in self.model_fields_set:
+            scheme = "http" if self.tls_certificate is None else "https"
+            host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - it is compared
+            self.public_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return self
+
+    @model_validator(mode="after")
     def refuse_development_defaults(self) -> Settings:
         if self.is_production and self.signing_key is None:
             raise ValueError("NIMROD_SIGNING_KEY must be set in production (32 characters or more).")
+        if self.is_production and (self.photo_store or "").startswith("memory:"):
+            raise ValueError("NIMROD_PHOTO_STORE must not be memory in production: pictures would go with the process.")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_mail_that_leads_nowhere(self) -> Settings:
+        if self.is_production and self.smtp_host is not None:
+            missing = [f"NIMROD_{name.upper()}" for name in ("public_url", "mail_sender") if name not in self.model_fields_set]
+            if missing:
+                raise ValueError(f"With NIMROD_SMTP_HOST in production, set {' and '.join(missing)}: mails bear it.")
+            if not self.public_url.startswith("https://"):
+                raise ValueError("NIMROD_PUBLIC_URL must begin with https:// in production: links in mails open accounts.")
         return self
 
     @model_validator(mode="after")
     def refuse_half_of_tls(self) -> Settings:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("NIMROD_TLS_CERTIFICATE and NIMROD_TLS_KEY belong together: set both, or none.")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_half_of_an_issuer(self) -> Settings:
+        for audience in ("customer", "ops"):
+            issuer, client_id = getattr(self, f"oidc_{audience}_issuer"), getattr(self, f"oidc_{audience}_client_id")
+            name = f"NIMROD_OIDC_{audience.upper()}_ISSUER"
+            if (issuer is None) != (client_id is None):
+                raise ValueError(f"{name} and its _CLIENT_ID belong together: set both, or none.")
+            schemes = ("https://",) if self.is_production else ("https://", "http://")
+            if issuer is not None and not issuer.startswith(schemes):
+                raise ValueError(f"{name} must begin with {' or '.join(schemes)}.")
         return self
 
     @property

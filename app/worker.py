@@ -1,10 +1,11 @@
-"""The worker: answers turns, sweeps what time has overtaken, takes over what dead workers left."""
+"""The worker: answers turns, builds archives, sweeps what time has overtaken, takes over what dead workers left."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -14,16 +15,30 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.exceptions import NoResult
 from procrastinate.jobs import Job, Status
 from psycopg.conninfo import make_conninfo
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from agents.flusher import Flusher
 from agents.router import ModelRouter
 from agents.travel import build_travel_agent
 from agents.turns import AgentRuntime, answer_turn
+from app import notifiers
+from app.archives import Archivist
+from app.cashier import Cashier
 from app.database import SessionFactory
+from app.gateways.licences import licence_check
 from app.gateways.maps import Maps
+from app.gateways.payments import payment_gateway
+from app.gateways.photos import ObjectPhotos
+from app.licence_checks import check_licence
+from app.locksmith import Locksmith, lock_gateway
+from app.old_photos import OldPhotos
+from app.postman import Postman
+from app.retention import Retention
 from app.settings import Namespaces, Settings
-from domain import expiry, history, idempotency, jobs, ports, sessions, turns
+from app.sweeps import Sweeps
+from domain import jobs, letters, licences, ports, trips
+from domain.channels import Channel
+from domain.ciphers import Cipher
+from domain.seals import Seals
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +47,12 @@ HEARTBEAT_SECONDS = 2.0
 POLL_SECONDS = 0.5
 STALLED_SECONDS = 10.0
 STALLED_SWEEP_SECONDS = 2.0
-RESERVATION_SWEEP_SECONDS = 2.0
-TURN_SWEEP_SECONDS = 30.0
-KEY_SWEEP_SECONDS = 3600.0
-HISTORY_SWEEP_SECONDS = 60.0
-SESSION_SWEEP_SECONDS = 3600.0
+NOTIFICATION_SWEEP_SECONDS = 10.0
+DEPOSIT_SWEEP_SECONDS = 60.0
+EXPORT_SWEEP_SECONDS = 30.0
+ERASURE_SWEEP_SECONDS = 300.0
+PHOTO_SWEEP_SECONDS = 300.0
+RETENTION_SWEEP_SECONDS = 3600.0
 CONCURRENCY = 8
 GRACE_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 10.0)
@@ -67,7 +83,19 @@ class Worker:
         #: jobs that ended here and when; the library stores the end itself, unless the database is away just then
         self._ended: dict[int, tuple[Job, float]] = {}
         self._maps = Maps(settings.data_dir)
+        self._licences = licence_check(is_production=settings.is_production)
+        self._licence_numbers = Cipher(settings.secret(), licences.PURPOSE)
         self._flusher = Flusher(sessions)
+        self._sweeps = Sweeps(settings, sessions, clock)
+        pictures = ObjectPhotos.at(settings.photo_store, settings.data_dir)
+        self._archivist = Archivist(sessions, clock, pictures, kept=timedelta(days=settings.export_days))
+        self._old_photos = OldPhotos(sessions, clock, pictures, kept=timedelta(days=settings.photo_days))
+        self._retention = Retention(settings, sessions, clock)
+        links = letters.Links(settings.public_url, Seals(settings.secret()))
+        self._postman = Postman(sessions, clock, notifiers.of_settings(settings), links)
+        self._locksmith = Locksmith(sessions, clock, lock_gateway(settings, clock, self._url))
+        self._payments = payment_gateway(settings)
+        self._cashier = Cashier(sessions, clock, self._payments, trips.deposit_decided)
         self._runtime = AgentRuntime(
             session_factory=sessions,
             clock=clock,
@@ -83,16 +111,27 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._supervised(self._work, "job worker"))
                 group.create_task(self._every(STALLED_SWEEP_SECONDS, self._adopt_stalled, "stalled jobs"))
-                group.create_task(self._every(RESERVATION_SWEEP_SECONDS, self._sweep_reservations, "reservations"))
-                group.create_task(self._every(TURN_SWEEP_SECONDS, self._fail_abandoned_turns, "abandoned turns"))
-                group.create_task(self._every(KEY_SWEEP_SECONDS, self._forget_keys, "idempotency keys"))
-                group.create_task(self._every(HISTORY_SWEEP_SECONDS, self._forget_history, "history"))
-                group.create_task(self._every(SESSION_SWEEP_SECONDS, self._forget_sessions, "sessions"))
+                for sweep in self._sweeps.all():
+                    group.create_task(self._every(sweep.seconds, sweep.act, sweep.name))
+                if jobs.Queue.CUSTOMER in _QUEUES[self._settings.namespaces]:
+                    group.create_task(self._every(NOTIFICATION_SWEEP_SECONDS, self._postman.plan_lost, "lost notifications"))
+                    group.create_task(self._supervised(self._cashier.run, "cashier"))
+                    group.create_task(self._every(DEPOSIT_SWEEP_SECONDS, self._cashier.sweep_deposits, "deposits"))
+                    for channel in Channel:
+                        deliver = partial(self._postman.run, channel)
+                        group.create_task(self._supervised(deliver, f"delivery by {channel}"))
+                    for act, name in self._locksmith.parts():
+                        group.create_task(self._supervised(act, name))
+                group.create_task(self._every(EXPORT_SWEEP_SECONDS, self._archivist.sweep_exports, "exports"))
+                group.create_task(self._every(ERASURE_SWEEP_SECONDS, self._retention.erase_leftovers, "erasures"))
+                group.create_task(self._every(PHOTO_SWEEP_SECONDS, self._old_photos.sweep, "photos"))
+                group.create_task(self._every(RETENTION_SWEEP_SECONDS, self._retention.enforce, "retention"))
         finally:
             await self._flusher.close()
             await asyncio.wait([flushing], timeout=GRACE_SECONDS)
             flushing.cancel()
             self._maps.close()
+            await self._payments.close()
 
     def _app(self) -> procrastinate.App:
         connector = procrastinate.PsycopgConnector(conninfo=self._url, min_size=1, max_size=4)
@@ -100,14 +139,44 @@ class Worker:
 
         @app.task(name=jobs.ANSWER_TURN, retry=RetryStrategy(max_attempts=5, exponential_wait=2), pass_context=True)
         async def _answer_turn(context: JobContext, turn_id: str) -> None:
-            job_id = context.job.id or 0
-            self._ended.pop(job_id, None)
-            try:
+            with self._ending(context):
                 await answer_turn(UUID(turn_id), runtime=self._runtime)
-            finally:
-                self._ended[job_id] = context.job, asyncio.get_running_loop().time()
+
+        @app.task(name=jobs.BUILD_EXPORT, retry=RetryStrategy(max_attempts=5, exponential_wait=2), pass_context=True)
+        async def _build_export(context: JobContext, export_id: str) -> None:
+            with self._ending(context):
+                await self._archivist.build_export(UUID(export_id))
+
+        @app.task(name=jobs.CHECK_LICENCE, pass_context=True)
+        async def _check_licence(context: JobContext, licence_id: str) -> None:
+            asked, cipher = self._licences, self._licence_numbers
+            with self._ending(context):
+                await check_licence(UUID(licence_id), sessions=self._sessions, clock=self._clock, check=asked, cipher=cipher)
+
+        @app.task(name=jobs.SEND_LOCK_COMMAND, pass_context=True)
+        async def _send_lock_command(context: JobContext, command_id: str) -> None:
+            del command_id  # the bell is enough: whoever looks finds it
+            with self._ending(context):
+                self._locksmith.ring()
+
+        @app.task(name=jobs.DELIVER_NOTIFICATION, retry=RetryStrategy(max_attempts=5, exponential_wait=2))
+        async def _deliver_notification(notification_id: str) -> None:
+            await self._postman.plan(UUID(notification_id))
+
+        @app.task(name=jobs.ASK_GATEWAY)
+        async def _ask_gateway(**_: str) -> None:
+            self._cashier.ring()
 
         return app
+
+    @contextmanager
+    def _ending(self, context: JobContext) -> Iterator[None]:
+        job_id = context.job.id or 0
+        self._ended.pop(job_id, None)
+        try:
+            yield
+        finally:
+            self._ended[job_id] = context.job, asyncio.get_running_loop().time()
 
     async def _work(self) -> None:
         app = self._app()
@@ -149,35 +218,6 @@ class Worker:
                 pass  # done and deleted
             if self._ended.get(job_id) == (job, ended_at):
                 del self._ended[job_id]
-
-    async def _sweep_reservations(self) -> None:
-        async with self._sessions.begin() as session:
-            await expiry.sweep_reservations(session, now=self._clock.now())
-
-    async def _fail_abandoned_turns(self) -> None:
-        async with self._sessions.begin() as session:
-            await turns.fail_abandoned_turns(session, now=self._clock.now())
-
-    async def _forget_keys(self) -> None:
-        async with self._sessions.begin() as session:
-            await idempotency.forget_old_keys(session, now=self._clock.now())
-
-    async def _forget_history(self) -> None:
-        """In short transactions, however much there is."""
-        kept = {**history.KEPT, "dispatch": timedelta(days=self._settings.dispatch_history_days)}
-        for topic_class, age in kept.items():
-            if age is not None:
-                await self._in_batches(partial(history.forget_events, topic_class=topic_class, before=self._clock.now() - age))
-        await self._in_batches(partial(turns.forget_deltas, now=self._clock.now()))
-
-    async def _forget_sessions(self) -> None:
-        await self._in_batches(partial(sessions.forget_sessions, now=self._clock.now()))
-
-    async def _in_batches(self, forget: Callable[[AsyncSession], Awaitable[int]]) -> None:
-        count = history.BATCH
-        while count == history.BATCH:
-            async with self._sessions.begin() as session:
-                count = await forget(session)
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]], name: str) -> None:
         while True:

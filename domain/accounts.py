@@ -6,13 +6,15 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import errors, eventlog, ids, sessions, tables
+from domain import errors, eventlog, ids, notifications, sessions, tables
 from domain.actor import Actor, Audience, Role
+from domain.values import NotificationKind
 
 _REFRESH_BYTES = 32
 
@@ -41,6 +43,7 @@ class Customer:
     email: str
     name: str
     language: str
+    phone: str | None
     #: where the stream of the rider's reservations continues from what was read here
     position: eventlog.Position
 
@@ -77,7 +80,7 @@ def _metros_of(staff: tables.Staff) -> frozenset[UUID] | None:
     return None if staff.metro_ids is None else frozenset(staff.metro_ids)
 
 
-def _table_of(audience: Audience) -> type[tables.Customer | tables.Staff]:
+def table_of(audience: Audience) -> type[tables.Customer | tables.Staff]:
     return tables.Customer if audience is Audience.CUSTOMER else tables.Staff
 
 
@@ -86,7 +89,7 @@ async def open_session(
 ) -> OpenedSession:
     """Raises InvalidCredentials when the password was changed while it was checked: a session opened with the old one would
     outlive the change."""
-    account = _table_of(audience)
+    account = table_of(audience)
     in_force = select(account.password_hash).where(account.id == found.account_id).with_for_update(read=True)
     if (await session.execute(in_force)).scalar_one_or_none() != found.password_hash:
         raise errors.InvalidCredentials(path="password")
@@ -154,27 +157,59 @@ async def sign_out(session: AsyncSession, who: Actor, *, now: datetime) -> None:
 
 
 async def find_password_hash(session: AsyncSession, who: Actor) -> str | None:
-    account = _table_of(who.audience)
+    account = table_of(who.audience)
     return (await session.execute(select(account.password_hash).where(account.id == who.account_id))).scalar_one_or_none()
 
 
 async def change_password(session: AsyncSession, who: Actor, *, old_hash: str, new_hash: str, now: datetime) -> int:
     """Ends all other sessions; how many. Raises InvalidCredentials when the old one is not in force any more, SessionEnded."""
-    account = _table_of(who.audience)
+    account = table_of(who.audience)
     change = update(account).where(account.id == who.account_id, account.password_hash == old_hash)
     if (await session.execute(change.values(password_hash=new_hash).returning(account.id))).one_or_none() is None:
         raise errors.InvalidCredentials("The current password is wrong.", path="currentPassword")
-    return await sessions.end_all_sessions(session, who, is_current_kept=True, now=now)
+    ended = await sessions.end_all_sessions(session, who, is_current_kept=True, now=now)
+    await forget_links(session, who.audience, who.account_id)
+    await tell_owner(session, who.audience, who.account_id, NotificationKind.PASSWORD_CHANGED, {}, now=now)
+    return ended
+
+
+async def forget_links(session: AsyncSession, audience: Audience, account_id: UUID) -> set[UUID]:
+    """Those by which the password of the account could be set anew; which they were."""
+    links = tables.PasswordReset
+    own = delete(links).where(links.audience == audience, links.account_id == account_id)
+    return set((await session.execute(own.returning(links.id))).scalars())
+
+
+async def tell_owner(
+    session: AsyncSession, audience: Audience, account_id: UUID, kind: NotificationKind, facts: dict[str, Any], *, now: datetime
+) -> None:
+    """Riders by whatever they have chosen, staff by mail."""
+    if audience is Audience.CUSTOMER:
+        await notifications.notify(session, kind, customer_id=account_id, facts=facts, now=now)
+        return
+    staff = tables.Staff
+    email = (await session.execute(select(staff.email).where(staff.id == account_id))).scalar_one()
+    await notifications.notify(session, kind, email=email, language="en", facts=facts, now=now)
+
+
+_KNOWN = select(tables.Customer.id).where(tables.Customer.id == bindparam("customer"), tables.Customer.erased_at.is_(None))
+
+
+async def require_customer(session: AsyncSession, customer_id: UUID) -> None:
+    """Raises NotFound, also for an account that was erased: its row is kept, and is nobody."""
+    if (await session.execute(_KNOWN, {"customer": customer_id})).one_or_none() is None:
+        raise errors.NotFound("There is no such customer.", path="customerId")
 
 
 async def get_customer(session: AsyncSession, customer_id: UUID) -> Customer:
     customers = tables.Customer
     position = eventlog.position_column("'rider:' || customers.id")
-    statement = select(customers.id, customers.email, customers.name, customers.language, position)
-    row = (await session.execute(statement.where(customers.id == customer_id))).one_or_none()
+    own = (customers.id, customers.email, customers.name, customers.language, customers.phone)
+    statement = select(*own, position).where(customers.id == customer_id, customers.erased_at.is_(None))
+    row = (await session.execute(statement)).one_or_none()
     if row is None:
         raise errors.NotFound("There is no such customer.")
-    return Customer(row.id, row.email, row.name, row.language, eventlog.Position(*row.log_position))
+    return Customer(row.id, row.email, row.name, row.language, row.phone, eventlog.Position(*row.log_position))
 
 
 async def get_staff_member(session: AsyncSession, staff_id: UUID) -> StaffMember:

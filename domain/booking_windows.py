@@ -35,6 +35,60 @@ def window_for(
     return _booking(metro, starts_at, ends_at, now)
 
 
+def moved(
+    vehicle_type: VehicleType,
+    metro: metros.Metro,
+    *,
+    starts_at: datetime,
+    ends_at: datetime | None,
+    made_at: datetime,
+    now: datetime,
+) -> Window:
+    """The same of a reservation that was made before. A hold moves no further ahead than when it was made: else somebody
+    keeps a vehicle for nothing by moving it on and on."""
+    latest = made_at + timedelta(minutes=metro.hold_ahead_minutes)
+    if vehicle_type.is_micromobility and starts_at > latest:
+        raise errors.InvalidInput.of(
+            "startsAt",
+            f"A hold starts {metro.hold_ahead_minutes} minutes after it was made at the latest, that is"
+            f" {latest:%Y-%m-%dT%H:%M:%SZ}. For later, cancel it and hold again.",
+        )
+    return window_for(vehicle_type, metro, starts_at=starts_at, ends_at=ends_at, now=now)
+
+
+def extended(metro: metros.Metro, window: Window, ends_at: datetime) -> Window:
+    """A booking with a later end, whether it runs already or not. Raises InvalidInput naming endsAt."""
+    ends_at = ends_at.astimezone(UTC)
+    if window.ends_at is None:
+        raise errors.InvalidInput.of(
+            "endsAt",
+            "Scooters and bikes are reserved open-ended: there is no end to extend. A ride may last"
+            f" {metro.ride_max_hours} hours.",
+        )
+    if ends_at <= window.ends_at:
+        raise errors.InvalidInput.of(
+            "endsAt", f"The booking lasts until {window.ends_at:%Y-%m-%dT%H:%M:%SZ}: an extension ends later than that."
+        )
+    if ends_at - window.starts_at > timedelta(days=metro.booking_max_days):
+        longest = window.starts_at + timedelta(days=metro.booking_max_days)
+        raise errors.InvalidInput.of(
+            "endsAt",
+            f"A booking lasts {metro.booking_max_days} days at most: this one until {longest:%Y-%m-%dT%H:%M:%SZ}.",
+        )
+    return Window(window.starts_at, ends_at, None, TimeWindow(window.starts_at, ends_at))
+
+
+def free_cancellation(
+    vehicle_type: VehicleType, metro: metros.Metro, *, starts_at: datetime, made_at: datetime
+) -> datetime | None:
+    """Until when, that instant included, a booking is given up for nothing; shortly after it was made in any case. None for
+    holds: they lapse soon enough."""
+    if vehicle_type.is_micromobility:
+        return None
+    grace = made_at + timedelta(minutes=metro.cancel_grace_minutes)
+    return max(starts_at - timedelta(minutes=metro.cancel_free_minutes), grace)
+
+
 def _hold(metro: metros.Metro, starts_at: datetime, ends_at: datetime | None, now: datetime) -> Window:
     if ends_at is not None:
         raise errors.InvalidInput.of("endsAt", "Scooters and bikes are reserved open-ended: leave endsAt out.")

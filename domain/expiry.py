@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import eventlog, fleet, reservations, tables
-from domain.values import ReservationState, VehicleState
+from domain import announcements, eventlog, fleet, notifications, reservations, tables
+from domain.values import NotificationKind, ReservationState, VehicleState
 
 
 async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int = 100) -> int:
@@ -25,8 +25,10 @@ async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int
         .with_for_update(skip_locked=True)
     )
     lapsed = (await session.execute(due)).scalars().all()
+    if lapsed:
+        await fleet.lock_vehicles(session, {row.vehicle_id for row in lapsed})
     for row in lapsed:
-        await reservations.close_reservation(session, row, ReservationState.EXPIRED, now)
+        await _expire(session, row, now)
     starting = (
         select(tables.Vehicle)
         .join(tables.Reservation, tables.Reservation.vehicle_id == tables.Vehicle.id)
@@ -42,5 +44,18 @@ async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int
     for vehicle in begun:
         vehicle.state, vehicle.updated_at = VehicleState.RESERVED, now
         await session.flush()
-        await eventlog.append_all(session, [fleet.changed(vehicle)])
+        await eventlog.append_all(session, [fleet.changed(vehicle, VehicleState.AVAILABLE)])
     return len(lapsed) + len(begun)
+
+
+async def _expire(session: AsyncSession, row: tables.Reservation, now: datetime) -> None:
+    vehicle = await reservations.close_reservation(session, row, ReservationState.EXPIRED, now)
+    await notifications.notify(
+        session,
+        NotificationKind.RESERVATION_EXPIRED,
+        customer_id=row.customer_id,
+        metro_id=row.metro_id,
+        facts=announcements.facts(row, vehicle.plate),
+        key=f"reservation:{row.id}:expired",
+        now=now,
+    )

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-import h3
-from sqlalchemy import ColumnElement, Row, Select, Table, any_, bindparam, func, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, any_, bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import actor, errors, eventlog, ids, tables
-from domain.tables import geography, reservations
+from domain import errors, eventlog, ids, tables
+from domain.tables import reservations
 from domain.values import Box, LatLng, TimeWindow, VehicleState, VehicleType
 
 _VEHICLES = tables.Vehicle.__table__
@@ -68,16 +67,20 @@ class Vehicle:
     def position(self) -> LatLng:
         return LatLng(self.lat, self.lon)
 
+    @property
+    def is_ridden(self) -> bool:
+        """Then its position is where somebody is."""
+        return self.state in (VehicleState.ON_TRIP, VehicleState.STOPPED)
+
 
 _OWN = (
     "id", "published_id", "metro_id", "vehicle_type", "state", "plate", "battery_percent", "current_range_meters",
     "odometer_meters", "lat", "lon", "updated_at",
 )  # fmt: skip
 STATION_COLUMNS = ("id", "metro_id", "name", "lat", "lon", "capacity", "is_charging_station")
-COLUMNS = [
-    *(_VEHICLES.c[name].label(f"vehicle_{name}") for name in _OWN),
-    *(_STATIONS.c[name].label(f"station_{name}") for name in STATION_COLUMNS),
-]
+OWN_COLUMNS = [_VEHICLES.c[name].label(f"vehicle_{name}") for name in _OWN]
+COLUMNS_OF_STATION = [_STATIONS.c[name].label(f"station_{name}") for name in STATION_COLUMNS]
+COLUMNS = [*OWN_COLUMNS, *COLUMNS_OF_STATION]
 #: to join before selecting COLUMNS
 WITH_STATION = _VEHICLES.outerjoin(_STATIONS, _STATIONS.c.id == _VEHICLES.c.station_id)
 _WIDTH = len(_OWN)
@@ -98,14 +101,19 @@ def _select() -> Select[Any]:
     return select(*COLUMNS).select_from(WITH_STATION)
 
 
-def is_free(window: TimeWindow) -> ColumnElement[bool]:
+def range_of(window: TimeWindow) -> Range[datetime]:
+    return Range(window.starts_at, window.ends_at)
+
+
+def is_free(window: TimeWindow | ColumnElement[Range[datetime]]) -> ColumnElement[bool]:
     """No reservation blocks the vehicle in that window."""
+    span = literal(range_of(window), TSTZRANGE) if isinstance(window, TimeWindow) else window
     return ~(
         select(_RESERVATIONS.c.id)
         .where(
             _RESERVATIONS.c.vehicle_id == _VEHICLES.c.id,
             _RESERVATIONS.c.state.in_(reservations.BLOCKING),
-            _RESERVATIONS.c.blocked.op("&&")(literal(Range(window.starts_at, window.ends_at), TSTZRANGE)),
+            _RESERVATIONS.c.blocked.op("&&")(span),
         )
         .exists()
     )
@@ -126,6 +134,19 @@ async def get_vehicle(session: AsyncSession, ref: VehicleRef, *, lock: bool = Fa
     if row is None:
         raise errors.NotFound("There is no such vehicle.", path="vehicleId")
     return _of(row)
+
+
+async def lock_vehicles(session: AsyncSession, vehicle_ids: Collection[UUID]) -> dict[UUID, Vehicle]:
+    """By id, and in that order, so that no two who lock several wait for each other."""
+    query = _select().where(_VEHICLES.c.id.in_(vehicle_ids)).order_by(_VEHICLES.c.id).with_for_update(of=_VEHICLES)
+    return {vehicle.id: vehicle for vehicle in map(_of, await session.execute(query))}
+
+
+async def set_state(session: AsyncSession, vehicle: Vehicle, state: VehicleState, *, now: datetime) -> Vehicle:
+    """Of a vehicle that the transaction has locked. The event is the caller's."""
+    given = update(tables.Vehicle).where(tables.Vehicle.id == vehicle.id).values(state=state, updated_at=now)
+    await session.execute(given)
+    return replace(vehicle, state=state, updated_at=now)
 
 
 async def get_station(session: AsyncSession, station_id: UUID) -> Station:
@@ -158,77 +179,22 @@ async def list_vehicles_in_box(
     return [_of(row) for row in await session.execute(query.order_by(_VEHICLES.c.id).limit(limit))]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What staff found at a vehicle; None = not looked at."""
-
-    state: VehicleState | None = None
-    battery_percent: int | None = None
-    position: LatLng | None = None
-    odometer_meters: int | None = None
-
-
-#: states that staff may set by hand; the others follow from reservations, trips and telemetry
-REPORTABLE_STATES = (VehicleState.AVAILABLE, VehicleState.NON_OPERATIONAL, VehicleState.REMOVED, VehicleState.MISSING)
-_REPORTED_FROM = (*REPORTABLE_STATES, VehicleState.NON_CONTACTABLE, VehicleState.ELSEWHERE)
-
-
-def _check(report: Report) -> None:
-    issues = []
-    if report.state is not None and report.state not in REPORTABLE_STATES:
-        issues.append(errors.Issue("state", f"Staff may report {', '.join(s.name for s in REPORTABLE_STATES)} only."))
-    if report.battery_percent is not None and not 0 <= report.battery_percent <= 100:
-        issues.append(errors.Issue("batteryPercent", "batteryPercent lies between 0 and 100."))
-    if report.odometer_meters is not None and report.odometer_meters < 0:
-        issues.append(errors.Issue("odometerMeters", "odometerMeters is 0 or more."))
-    if issues:
-        raise errors.InvalidInput(issues)
-
-
-async def report_vehicle(session: AsyncSession, who: actor.Actor, ref: VehicleRef, report: Report, *, now: datetime) -> Vehicle:
-    """Corrects what the fleet knows of a vehicle. Raises InvalidInput, NotFound, VehicleUnavailable (it is in use)."""
-    _check(report)
-    vehicle = await get_vehicle(session, ref, lock=True)
-    who.require_metro(vehicle.metro_id)
-    if report.state not in (None, vehicle.state) and vehicle.state not in _REPORTED_FROM:
-        raise errors.VehicleUnavailable(f"The vehicle is {vehicle.state}; its state follows from that.", path="state")
-    new = _corrections(report, vehicle) | {"updated_at": now}
-    await session.execute(_CORRECT, {"wanted": vehicle.id, **{f"new_{name}": value for name, value in new.items()}})
-    vehicle = replace(vehicle, **{name: value for name, value in new.items() if name != "h3_cell"})
-    await eventlog.append_all(session, [changed(vehicle)])
-    return vehicle
-
-
-_CORRECTED = ("state", "battery_percent", "odometer_meters", "lat", "lon", "h3_cell", "updated_at")
-_CORRECT = (
-    update(cast("Table", _VEHICLES))
-    .where(_VEHICLES.c.id == bindparam("wanted"))
-    .values({_VEHICLES.c[name]: bindparam(f"new_{name}") for name in _CORRECTED})
-)
-
-
-def _corrections(report: Report, vehicle: Vehicle) -> dict[str, Any]:
-    """The columns as they are to be."""
-    given = {"state": report.state, "battery_percent": report.battery_percent, "odometer_meters": report.odometer_meters}
-    position = report.position or vehicle.position
-    return {
-        **{name: getattr(vehicle, name) if value is None else value for name, value in given.items()},
-        "lat": position.lat,
-        "lon": position.lon,
-        "h3_cell": h3.str_to_int(h3.latlng_to_cell(position.lat, position.lon, geography.H3_RESOLUTION)),
-    }
-
-
-def changed(vehicle: Vehicle | tables.Vehicle) -> eventlog.Draft:
-    """The event that shows the vehicle as it is now."""
+def changed(vehicle: Vehicle | tables.Vehicle, was: VehicleState, was_at: LatLng | None = None) -> eventlog.Draft:
+    """The event that shows the vehicle as it is now. `was`, `was_at`: its state and position before, which tell those who
+    look at a part of the metro whether it left; no position when it has not moved."""
     payload = {
         "vehicleId": str(vehicle.id),
+        "publishedVehicleId": str(vehicle.published_id),
         "vehicleType": vehicle.vehicle_type,
         "state": vehicle.state,
         "plate": vehicle.plate,
         "batteryPercent": vehicle.battery_percent,
+        "currentRangeMeters": vehicle.current_range_meters,
         "odometerMeters": vehicle.odometer_meters,
         "lat": vehicle.lat,
         "lon": vehicle.lon,
+        "wasState": was,
+        "wasLat": vehicle.lat if was_at is None else was_at.lat,
+        "wasLon": vehicle.lon if was_at is None else was_at.lon,
     }
     return eventlog.dispatch_topic(vehicle.metro_id), "vehicle.changed", payload

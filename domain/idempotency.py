@@ -32,8 +32,7 @@ async def claim(
 
     Raises InvalidInput (empty or too long key), IdempotencyConflict (same key, other input).
     """
-    if not 1 <= len(key) <= MAX_KEY_LENGTH or not is_storable(key):
-        raise errors.InvalidInput.of("idempotencyKey", f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters.")
+    _check(key)
     row = {
         "account_id": account_id,
         "mutation": mutation,
@@ -63,6 +62,37 @@ async def claim(
         )
     ).one()
     if seen.input_digest != row["input_digest"]:
+        raise errors.IdempotencyConflict(path="idempotencyKey")
+    result: UUID = seen.result_id
+    return result
+
+
+def _check(key: str) -> None:
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not is_storable(key):
+        raise errors.InvalidInput.of("idempotencyKey", f"An idempotency key has 1 to {MAX_KEY_LENGTH} characters.")
+
+
+async def release(session: AsyncSession, *, account_id: UUID, mutation: str, key: str) -> None:
+    """Gives back a key that the transaction has claimed: for a refusal that leaves something behind, which is committed. The
+    same key may then try again, with the same input or another."""
+    keys = tables.IdempotencyKey
+    await session.execute(delete(keys).where(keys.account_id == account_id, keys.mutation == mutation, keys.key == key))
+
+
+async def recall(
+    session: AsyncSession, *, account_id: UUID, mutation: str, key: str, given: dict[str, Any], now: datetime
+) -> UUID | None:
+    """What an act with this key resulted in, for acts that begin outside the database; None when there was none: it still has to
+    claim the key. Raises InvalidInput, IdempotencyConflict."""
+    _check(key)
+    keys = tables.IdempotencyKey
+    found = select(keys.input_digest, keys.result_id).where(
+        keys.account_id == account_id, keys.mutation == mutation, keys.key == key, keys.created_at >= now - KEPT
+    )
+    seen = (await session.execute(found)).one_or_none()
+    if seen is None:
+        return None
+    if seen.input_digest != digest(given):
         raise errors.IdempotencyConflict(path="idempotencyKey")
     result: UUID = seen.result_id
     return result

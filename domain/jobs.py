@@ -17,6 +17,11 @@ class Queue(StrEnum):
 
 
 ANSWER_TURN = "answer_turn"
+DELIVER_NOTIFICATION = "deliver_notification"
+CHECK_LICENCE = "check_licence"
+BUILD_EXPORT = "build_export"
+SEND_LOCK_COMMAND = "send_lock_command"
+ASK_GATEWAY = "ask_gateway"
 
 # procrastinate's own SQL function, called through our session: gone on rollback, visible with the commit.
 _DEFER = text(

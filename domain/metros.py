@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,18 @@ class Metro:
     booking_min_minutes: int
     booking_max_days: int
     proposal_minutes: int
+    cancel_free_minutes: int
+    cancel_grace_minutes: int
+    cool_down_holds: int
+    cool_down_hours: int
+    cool_down_minutes: int
+    unlock_radius_meters: int
+    return_radius_meters: int
+    return_accuracy_meters: int
+    return_settle_minutes: int
+    return_warning_minutes: int
+    late_grace_minutes: int
+    appeal_days: int
     #: where streams about this metro continue from what was read here
     position: eventlog.Position
 
@@ -43,32 +55,27 @@ class Metro:
         return instant.astimezone(ZoneInfo(self.timezone))
 
 
+_METROS = tables.Metro.__table__
+_OWN = [one.name for one in fields(Metro) if one.name not in ("center", "position")]
+#: for a statement that reads a metro beside other rows
+COLUMNS = [
+    *(_METROS.c[name].label(f"metro_{name}") for name in (*_OWN, "lat", "lon")),
+    eventlog.position_column("'dispatch:' || metros.id").label("metro_position"),
+]
+
+
+def of_columns(values: Sequence[Any]) -> Metro:
+    """A metro from the values of COLUMNS, in their order."""
+    *own, lat, lon, position = values
+    return Metro(**dict(zip(_OWN, own, strict=True)), center=LatLng(lat, lon), position=eventlog.Position(*position))
+
+
 def _select() -> Select[Any]:
-    return select(tables.Metro.__table__, eventlog.position_column("'dispatch:' || metros.id"))
+    return select(*COLUMNS)
 
 
 def _of(row: Row[Any]) -> Metro:
-    return Metro(
-        id=row.id,
-        slug=row.slug,
-        name=row.name,
-        country_code=row.country_code,
-        timezone=row.timezone,
-        currency=row.currency,
-        languages=row.languages,
-        center=LatLng(row.lat, row.lon),
-        map_digest=row.map_digest,
-        attribution=row.attribution,
-        is_default=row.is_default,
-        hold_ahead_minutes=row.hold_ahead_minutes,
-        hold_lapse_minutes=row.hold_lapse_minutes,
-        ride_max_hours=row.ride_max_hours,
-        booking_ahead_days=row.booking_ahead_days,
-        booking_min_minutes=row.booking_min_minutes,
-        booking_max_days=row.booking_max_days,
-        proposal_minutes=row.proposal_minutes,
-        position=eventlog.Position(*row.log_position),
-    )
+    return of_columns(tuple(row))
 
 
 _BY_ID = _select().where(tables.Metro.id == bindparam("wanted"))
@@ -83,7 +90,7 @@ async def get_metro(session: AsyncSession, metro_id: UUID) -> Metro:
 
 async def find_metros(session: AsyncSession, metro_ids: Sequence[UUID]) -> dict[UUID, Metro]:
     rows = await session.execute(_select().where(tables.Metro.id.in_(metro_ids)))
-    return {row.id: _of(row) for row in rows}
+    return {metro.id: metro for metro in map(_of, rows)}
 
 
 async def get_default_metro(session: AsyncSession) -> Metro:

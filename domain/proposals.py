@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import chat, errors, eventlog, fleet, idempotency, ids, metros, reservations, tables, turns
+from domain import cancellations, chat, errors, eventlog, fleet, idempotency, ids, metros, reservations, tables, turns
 from domain.actor import Actor
 from domain.tables import ProposalState, TurnKind
+from domain.values import Money
 
 RESERVE_VEHICLE = "reserve_vehicle"
 CANCEL_RESERVATION = "cancel_reservation"
@@ -211,7 +212,9 @@ async def _reserve_vehicle(session: AsyncSession, who: Actor, arguments: dict[st
 
 async def _cancel_reservation(session: AsyncSession, who: Actor, arguments: dict[str, Any], now: datetime) -> UUID:
     reservation_id = ids.decode(arguments["reservationId"], ids.RESERVATION, path="reservationId")
-    return await reservations.cancel_reservation(session, who, reservation_id=reservation_id, now=now)
+    # Proposals of before cancelling could cost something name no fee.
+    fee = Money(arguments["feeMinor"], arguments["currency"]) if arguments.get("feeMinor") else None
+    return await cancellations.cancel_reservation(session, who, reservation_id=reservation_id, accepted_fee=fee, now=now)
 
 
 _ACTIONS: dict[str, Callable[[AsyncSession, Actor, dict[str, Any], datetime], Awaitable[UUID]]] = {

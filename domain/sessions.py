@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, delete, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, history, tables
-from domain.actor import Actor
+from domain.actor import Actor, Audience
 
 #: shown to the account; the latest ones
 LISTED = 100
@@ -77,8 +77,33 @@ async def end_all_sessions(session: AsyncSession, who: Actor, *, is_current_kept
         raise errors.SessionEnded
     if is_current_kept:
         ending.discard(who.session_id)
+    else:
+        await _forget_devices(session, who.audience, who.account_id)
     await session.execute(update(_rows).where(_rows.id == _any(ending)).values(ended_at=now))
     return len(ending)
+
+
+async def require_open(session: AsyncSession, who: Actor, *, now: datetime) -> None:
+    """The session that asks stays open until the end of the transaction. Raises SessionEnded: an access token outlives its
+    session by minutes."""
+    asking = select(_rows.id).where(_rows.id == who.session_id, *_own(who), *_open(now)).with_for_update(read=True)
+    if (await session.execute(asking)).one_or_none() is None:
+        raise errors.SessionEnded
+
+
+async def end_sessions_of(session: AsyncSession, audience: Audience, account_id: UUID, *, now: datetime) -> None:
+    """All of an account, asked for by none of them."""
+    own = (_rows.audience == audience, _rows.account_id == account_id, *_open(now))
+    locked = select(_rows.id).where(*own).order_by(_rows.id).with_for_update()
+    ending = set((await session.execute(locked)).scalars())
+    await session.execute(update(_rows).where(_rows.id == _any(ending)).values(ended_at=now))
+    await _forget_devices(session, audience, account_id)
+
+
+async def _forget_devices(session: AsyncSession, audience: Audience, account_id: UUID) -> None:
+    """Nobody is signed in any more: a phone that somebody else has is told nothing. Apps that sign in again register again."""
+    if audience is Audience.CUSTOMER:
+        await session.execute(delete(tables.PushDevice).where(tables.PushDevice.customer_id == account_id))
 
 
 async def find_ended_sessions(session: AsyncSession, *, since: datetime, among: Collection[UUID]) -> set[UUID]:

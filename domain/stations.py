@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Double, Select, Subquery, func, literal, s
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import fleet, search, tables
-from domain.values import Box, LatLng, VehicleState, VehicleType
+from domain.values import VehicleState, VehicleType
 
 _STATIONS = tables.Station.__table__
 _VEHICLES = tables.Vehicle.__table__
@@ -24,23 +24,6 @@ STANDING = (
     VehicleState.NON_OPERATIONAL,
     VehicleState.NON_CONTACTABLE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """What is searched: within a box, nearest to a point first, and no farther from it than that."""
-
-    box: Box
-    near: LatLng
-    radius_meters: float | None = None
-
-    @classmethod
-    def around(cls, near: LatLng, radius_meters: float) -> Area:
-        return cls(search.square_around(near, radius_meters), near, radius_meters)
-
-    @classmethod
-    def within(cls, box: Box) -> Area:
-        return cls(box, LatLng((box.south + box.north) / 2, (box.west + box.east) / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +45,7 @@ class StationStatus:
     free_docks: int
 
 
-def _found(metro_id: UUID, area: Area, after: After | None, limit: int) -> Subquery:
+def _found(metro_id: UUID, area: search.Area, after: After | None, limit: int) -> Subquery:
     """The stations of the page, cut before anything is counted for them."""
     near = (
         select(*(_STATIONS.c[name] for name in fleet.STATION_COLUMNS))
@@ -98,7 +81,7 @@ def _counted(station_id: ColumnElement[UUID], now: datetime) -> Select[*tuple[An
 
 
 async def find_stations(
-    session: AsyncSession, metro_id: UUID, area: Area, *, now: datetime, after: After | None = None, limit: int
+    session: AsyncSession, metro_id: UUID, area: search.Area, *, now: datetime, after: After | None = None, limit: int
 ) -> list[StationStatus]:
     """Nearest first, in one statement however many there are."""
     found = _found(metro_id, area, after, limit)

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain import accounts, errors, ids, sessions
+from domain import accounts, errors, ids, second_factors, sessions
 from domain.actor import Actor, Audience
 from domain.values import is_storable
+from resolvers import tries
 from resolvers.context import Ctx
 
+#: of a new one; older ones may be shorter
+MIN_PASSWORD_LENGTH = 8
 MAX_PASSWORD_LENGTH = 1024
 MAX_EMAIL_LENGTH = 320
+MAX_CODE_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,41 +28,62 @@ class SignedIn:
     refresh_token_expires_at: datetime
 
 
-def _signed_in(ctx: Ctx, opened: accounts.OpenedSession) -> SignedIn:
+def signed_in(ctx: Ctx, opened: accounts.OpenedSession) -> SignedIn:
     token, seconds = ctx.runtime.tokens.access_token(opened.actor)
     return SignedIn(opened.actor, token, seconds, opened.refresh_token, opened.expires_at)
 
 
-async def sign_in(ctx: Ctx, audience: Audience, *, email: str, password: str) -> SignedIn:
-    """Raises TooManyTries, InvalidCredentials (the same for an unknown email, after the same work), InvalidInput."""
+async def sign_in(ctx: Ctx, audience: Audience, *, email: str, password: str, second_factor_code: str | None = None) -> SignedIn:
+    """Raises TooManyTries, InvalidCredentials (the same for an unknown email, after the same work), InvalidInput; with the right
+    password SecondFactorRequired and InvalidSecondFactor."""
     _check(email, password)
-    account = f"{audience}:{accounts.normalize_email(email)}"
-    if wait := await ctx.runtime.sign_in_throttle.hit(f"account:{account}", f"address:{ctx.address}"):
-        raise errors.TooManyTries(wait)
+    code = check_code("secondFactorCode", second_factor_code)
+    await tries.count_try(ctx, "sign-in", f"{audience}:{accounts.normalize_email(email)}")
     async with ctx.runtime.reading() as session:
         found = await accounts.find_credentials(session, audience, email)
     right = await ctx.runtime.hasher.verify(password, found.password_hash if found else None)
     if found is None or not right:
         raise errors.InvalidCredentials(path="password")
+    if code is not None:
+        await tries.count_code(ctx, "sign-in", f"{audience}:{found.account_id}")
+    now = ctx.runtime.clock.now()
     async with ctx.runtime.transaction() as session:
-        opened = await accounts.open_session(
-            session, audience, found, days=ctx.runtime.refresh_token_days, now=ctx.runtime.clock.now()
+        opened = await accounts.open_session(session, audience, found, days=ctx.runtime.refresh_token_days, now=now)
+        await second_factors.require_second_factor(
+            session, opened.actor, code=code, cipher=ctx.runtime.second_factor_secrets, now=now
         )
-    return _signed_in(ctx, opened)
+    return signed_in(ctx, opened)
+
+
+def check_code(path: str, code: str | None) -> str | None:
+    """None for none, also for an empty field of a form. Raises InvalidInput."""
+    if code is not None and len(code) > MAX_CODE_LENGTH:
+        raise errors.InvalidInput.of(path, f"A code has {MAX_CODE_LENGTH} characters at most.")
+    return code or None
 
 
 def _check(email: str, password: str) -> None:
-    issues = _password_issues("password", password)
-    if not 3 <= len(email) <= MAX_EMAIL_LENGTH or "@" not in email or not is_storable(email):
-        issues.insert(0, errors.Issue("email", "email is not an email address."))
-    if issues:
+    if issues := [*email_issues(email), *_password_issues("password", password)]:
         raise errors.InvalidInput(issues)
+
+
+def email_issues(email: str) -> list[errors.Issue]:
+    """Of one to look for; who registers is asked for more."""
+    if 3 <= len(email) <= MAX_EMAIL_LENGTH and "@" in email and is_storable(email):
+        return []
+    return [errors.Issue("email", "email is not an email address.")]
 
 
 def _password_issues(path: str, password: str) -> list[errors.Issue]:
     if 1 <= len(password) <= MAX_PASSWORD_LENGTH and is_storable(password):
         return []
     return [errors.Issue(path, f"A password has 1 to {MAX_PASSWORD_LENGTH} characters.")]
+
+
+def new_password_issues(path: str, password: str) -> list[errors.Issue]:
+    if MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH and is_storable(password):
+        return []
+    return [errors.Issue(path, f"A new password has {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters.")]
 
 
 async def refresh_session(ctx: Ctx, audience: Audience, *, refresh_token: str) -> SignedIn:
@@ -69,7 +94,7 @@ async def refresh_session(ctx: Ctx, audience: Audience, *, refresh_token: str) -
         )
     if opened is None:
         raise errors.SessionEnded(path="refreshToken")
-    return _signed_in(ctx, opened)
+    return signed_in(ctx, opened)
 
 
 async def sign_out(ctx: Ctx) -> None:
@@ -102,19 +127,25 @@ async def sign_out_everywhere(ctx: Ctx, *, is_current_kept: bool) -> None:
 
 async def change_password(ctx: Ctx, *, current_password: str, new_password: str) -> None:
     """Raises TooManyTries, InvalidCredentials, SessionEnded, InvalidInput."""
-    if issues := [*_password_issues("currentPassword", current_password), *_password_issues("newPassword", new_password)]:
+    if issues := [*_password_issues("currentPassword", current_password), *new_password_issues("newPassword", new_password)]:
         raise errors.InvalidInput(issues)
-    account = f"{ctx.who.audience}:{ctx.who.account_id}"
-    if wait := await ctx.runtime.sign_in_throttle.hit(f"password:{account}", f"address:{ctx.address}"):
-        raise errors.TooManyTries(wait)
+    old_hash = await check_current_password(ctx, current_password)
+    new_hash = await ctx.runtime.hasher.hash(new_password)
+    async with ctx.runtime.transaction() as session:
+        await accounts.change_password(session, ctx.who, old_hash=old_hash, new_hash=new_hash, now=ctx.runtime.clock.now())
+
+
+async def check_current_password(ctx: Ctx, current_password: str) -> str:
+    """The hash that it fits. Raises InvalidInput, TooManyTries, InvalidCredentials."""
+    if issues := _password_issues("currentPassword", current_password):
+        raise errors.InvalidInput(issues)
+    await tries.count_try(ctx, "password", f"{ctx.who.audience}:{ctx.who.account_id}")
     async with ctx.runtime.reading() as session:
         old_hash = await accounts.find_password_hash(session, ctx.who)
     right = await ctx.runtime.hasher.verify(current_password, old_hash)
     if old_hash is None or not right:
         raise errors.InvalidCredentials("The current password is wrong.", path="currentPassword")
-    new_hash = await ctx.runtime.hasher.hash(new_password)
-    async with ctx.runtime.transaction() as session:
-        await accounts.change_password(session, ctx.who, old_hash=old_hash, new_hash=new_hash, now=ctx.runtime.clock.now())
+    return old_hash
 
 
 async def get_customer(ctx: Ctx) -> accounts.Customer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -10,8 +10,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from domain import errors, metros, ports
+from domain import ciphers, errors, letters, metros, ports, pricing, receipts, reservations, seals
 from domain.actor import Actor
+from domain.values import VehicleType
 from resolvers import transactions
 from resolvers.cursors import CursorCodec
 from resolvers.demand import Notes
@@ -27,6 +28,18 @@ class MetroLoader(Protocol):
     def load(self, key: UUID) -> Awaitable[metros.Metro]: ...
 
 
+class TariffLoader(Protocol):
+    def load(self, key: UUID) -> Awaitable[Mapping[VehicleType, pricing.Tariff]]: ...
+
+
+class ReservationLoader(Protocol):
+    def load(self, key: UUID) -> Awaitable[reservations.Reservation | None]: ...
+
+
+class ReceiptLoader(Protocol):
+    def load(self, key: UUID) -> Awaitable[receipts.Receipt | None]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """What a process has one of."""
@@ -36,12 +49,31 @@ class Runtime:
     readers: async_sessionmaker[AsyncSession]
     clock: ports.Clock
     hasher: ports.PasswordHasher
-    sign_in_throttle: ports.Throttle
+    payments: ports.PaymentGateway
+    throttle: ports.Throttle
+    #: of codes of second factors: six digits are few, so it is patient
+    code_throttle: ports.Throttle
     tokens: TokenSigner
+    identity_issuer: ports.IdentityIssuer
     refresh_token_days: int
     cursors: CursorCodec
+    seals: seals.Seals
+    licence_numbers: ciphers.Cipher
+    photo_store: ports.PhotoStore
+    second_factor_secrets: ciphers.Cipher
     feed: Feed
     metro_loader: Callable[[Runtime], MetroLoader]
+    tariff_loader: Callable[[Runtime], TariffLoader]
+    reservation_loader: Callable[[Ctx], ReservationLoader]
+    receipt_loader: Callable[[Ctx], ReceiptLoader]
+    #: where links lead to, without a slash at the end
+    public_url: str
+    #: archives that a rider may ask for in 24 hours
+    exports_per_day: int
+    #: into what is sent; the API shows them of simulated messages alone
+    links: letters.Links
+    #: False: the API tells nothing of what was sent by simulation
+    shows_simulated: bool = False
     #: of searches without a result
     unmet_demand: Notes = field(default_factory=Notes)
 
@@ -70,12 +102,36 @@ class Ctx:
     #: where the subscription is, when a transport shares it with others
     place: Place | None = None
     _metros: MetroLoader | None = None
+    _tariffs: TariffLoader | None = None
+    _reservations: ReservationLoader | None = None
+    _receipts: ReceiptLoader | None = None
 
     @property
     def metros(self) -> MetroLoader:
         if self._metros is None:
             self._metros = self.runtime.metro_loader(self.runtime)
         return self._metros
+
+    @property
+    def tariffs(self) -> TariffLoader:
+        """Those in force, by metro."""
+        if self._tariffs is None:
+            self._tariffs = self.runtime.tariff_loader(self.runtime)
+        return self._tariffs
+
+    @property
+    def reservations(self) -> ReservationLoader:
+        """What the actor may see, read together; a later field reads anew, for a mutation may have come between."""
+        if self._reservations is None:
+            self._reservations = self.runtime.reservation_loader(self)
+        return self._reservations
+
+    @property
+    def receipts(self) -> ReceiptLoader:
+        """The same of receipts."""
+        if self._receipts is None:
+            self._receipts = self.runtime.receipt_loader(self)
+        return self._receipts
 
     @property
     def who(self) -> Actor:
@@ -86,8 +142,8 @@ class Ctx:
 
     def fork(self) -> Ctx:
         """The same request with loaders that remember nothing, for the next operation on a socket."""
-        return replace(self, _metros=None)
+        return replace(self, _metros=None, _tariffs=None, _reservations=None, _receipts=None)
 
     def forget_loaded(self) -> None:
         """What was loaded for one event of a stream may have changed by the next."""
-        self._metros = None
+        self._metros = self._tariffs = None

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
-from domain import errors, fleet, ids, search
-from domain.values import Box, LatLng, VehicleState, VehicleType
-from resolvers import paging
+from domain import booking_windows, errors, fleet, ids, metros, reports, search
+from domain.values import Box, TimeWindow, VehicleState, VehicleType
+from resolvers import areas, paging
 from resolvers.context import Ctx
 from resolvers.paging import Page
-
-NEAR_KEY = struct.Struct(">d16s")
-MAX_BOX_DEGREES = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,61 +34,77 @@ class Wanted:
         if issues:
             raise errors.InvalidInput(issues)
 
+    def bookable(self) -> Wanted:
+        """The same of what is booked by its calendar."""
+        if any(kind.is_micromobility for kind in self.types):
+            message = "Scooters and bikes are not booked ahead: leave window out, or ask for cars and vans only."
+            raise errors.InvalidInput.of("types", message)
+        return self if self.types else replace(self, types=(VehicleType.CAR, VehicleType.VAN))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a car or van is wanted."""
+
+    starts_at: datetime
+    ends_at: datetime
+
 
 async def search_vehicles(
-    ctx: Ctx, *, metro_id: str, near: LatLng, radius_meters: int, wanted: Wanted, first: int, after: str | None
+    ctx: Ctx, *, metro_id: str, area: search.Area, wanted: Wanted, span: Span | None = None, first: int, after: str | None
 ) -> Page[fleet.Vehicle]:
-    """Vehicles a rider could take now, nearest first. That there is none is noted as unmet demand."""
+    """Vehicles a rider could take now, or book for a span; nearest first. That there is none is noted as unmet demand."""
     wanted.check()
-    check_radius(radius_meters, "radiusMeters")
     metro, now, runtime = ids.decode(metro_id, ids.METRO, path="metroId"), ctx.runtime.clock.now(), ctx.runtime
+    limit, behind = paging.check_first(first) + 1, _near_after(ctx, after)
+    window = None
+    if span is not None:
+        wanted = wanted.bookable()
+        try:
+            window = _window(await ctx.metros.load(metro), span, now)
+        except errors.NotFound:
+            return paging.page_of([], first, after, runtime.cursors, _near_key)
     async with runtime.reading() as session:
-        found = await search.find_vehicles_near(
+        found = await search.find_vehicles(
             session,
             metro,
-            near,
-            radius_meters=radius_meters,
+            area,
             types=wanted.types,
             minimum_range_meters=wanted.minimum_range_meters,
             minimum_battery_percent=wanted.minimum_battery_percent,
+            window=window,
             now=now,
-            after=_near_after(ctx, after),
-            limit=paging.check_first(first) + 1,
+            after=behind,
+            limit=limit,
         )
     if after is None and not found:
-        runtime.unmet_demand.note(runtime.sessions, metro, near, wanted.types, now)
-    return paging.page_of(
-        found,
-        first,
-        after,
-        runtime.cursors,
-        lambda vehicle: NEAR_KEY.pack(vehicle.distance_meters or 0.0, vehicle.published_id.bytes),
-    )
+        wanted_at = now if window is None else window.starts_at
+        runtime.unmet_demand.note(runtime.sessions, metro, area.near, wanted.types, wanted_at)
+    return paging.page_of(found, first, after, runtime.cursors, _near_key)
 
 
-def check_radius(radius_meters: int, path: str) -> None:
-    if not 1 <= radius_meters <= search.MAX_RADIUS_METERS:
-        raise errors.InvalidInput.of(path, f"radiusMeters lies between 1 and {search.MAX_RADIUS_METERS}.")
+def _window(metro: metros.Metro, span: Span, now: datetime) -> TimeWindow:
+    """By the rules of booking; they are the same for cars and vans."""
+    try:
+        window = booking_windows.window_for(VehicleType.CAR, metro, starts_at=span.starts_at, ends_at=span.ends_at, now=now)
+    except errors.InvalidInput as refusal:
+        raise errors.InvalidInput([errors.Issue(f"window.{issue.path}", issue.message) for issue in refusal.issues]) from None
+    return window.blocked
 
 
-def near_key(ctx: Ctx, after: str) -> tuple[float, UUID]:
-    """Distance and id of the last item of a page that is ordered by them."""
-    key = ctx.runtime.cursors.key(after)
-    if len(key) != NEAR_KEY.size:
-        raise errors.InvalidInput.of("after", "after is a cursor of another list.")
-    distance, last = NEAR_KEY.unpack(key)
-    return distance, UUID(bytes=last)
+def _near_key(vehicle: fleet.Vehicle) -> bytes:
+    return areas.NEAR_KEY.pack(vehicle.distance_meters or 0.0, vehicle.published_id.bytes)
 
 
 def _near_after(ctx: Ctx, after: str | None) -> search.After | None:
-    return None if after is None else search.After(*near_key(ctx, after))
+    return None if after is None else search.After(*areas.near_key(ctx, after))
 
 
 async def list_vehicles(
     ctx: Ctx, *, box: Box, states: Collection[VehicleState], first: int, after: str | None
 ) -> Page[fleet.Vehicle]:
     """The fleet in a box, for staff."""
-    check_box(box, "box")
+    areas.check_box(box, "box")
     async with ctx.runtime.reading() as session:
         found = await fleet.list_vehicles_in_box(
             session,
@@ -102,13 +115,6 @@ async def list_vehicles(
             limit=paging.check_first(first) + 1,
         )
     return paging.page_of(found, first, after, ctx.runtime.cursors, lambda vehicle: vehicle.id.bytes)
-
-
-def check_box(box: Box, path: str) -> None:
-    if box.south >= box.north or box.west >= box.east:
-        raise errors.InvalidInput.of(path, "A box reaches from south to north and from west to east.")
-    if box.north - box.south > MAX_BOX_DEGREES or box.east - box.west > MAX_BOX_DEGREES:
-        raise errors.InvalidInput.of(path, f"A box spans {MAX_BOX_DEGREES:g} degrees at most.")
 
 
 async def find_vehicle(ctx: Ctx, ref: fleet.VehicleRef) -> fleet.Vehicle | None:
@@ -130,6 +136,6 @@ async def find_station(ctx: Ctx, station_id: UUID) -> fleet.Station | None:
             return None
 
 
-async def report_vehicle(ctx: Ctx, ref: fleet.VehicleRef, report: fleet.Report) -> fleet.Vehicle:
+async def report_vehicle(ctx: Ctx, ref: fleet.VehicleRef, report: reports.Report) -> fleet.Vehicle:
     async with ctx.runtime.transaction() as session:
-        return await fleet.report_vehicle(session, ctx.who, ref, report, now=ctx.runtime.clock.now())
+        return await reports.report_vehicle(session, ctx.who, ref, report, now=ctx.runtime.clock.now())

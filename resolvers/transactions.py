@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -35,6 +36,12 @@ async def transaction(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterat
         if error.connection_invalidated or _is_outage(error.orig):
             raise errors.OutOfReach(_MESSAGE) from error
         raise
+    except (
+        asyncpg.InterfaceError
+    ) as error:  # as it is: where SQLAlchemy does not look, such as while it takes the connection back
+        if isinstance(error, ValueError):
+            raise
+        raise errors.OutOfReach(_MESSAGE) from error
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():

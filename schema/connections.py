@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import strawberry
 from strawberry import field
@@ -13,6 +13,8 @@ from resolvers.paging import Page
 
 T = TypeVar("T")
 R = TypeVar("R")
+First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
+After = Annotated[str | None, strawberry.argument(description="`endCursor` of the page before.")]
 
 
 @strawberry.type(description="An item of a page and where it stands in the list.")

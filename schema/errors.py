@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, Self, cast
 
 import strawberry
 from strawberry import field
 
 from domain import errors
-from schema import enums
+from schema import enums, trip_errors
+from schema.types.money import Money
+from schema.types.privacy import ErasureBlocker
 from schema.types.vehicles import Vehicle
-
-MESSAGE = "For people."
-
-
-@strawberry.interface(description="Something the caller can understand and mend. `__typename` is its code.")
-class UserError:
-    message: str = field(description=MESSAGE)
-    path: list[str] | None = field(description="Names that lead to the field of the input at fault, if there is one.")
-
-    @classmethod
-    def of(cls, error: errors.DomainError) -> Self:
-        return cls(message=error.message, path=error.path)
+from schema.user_error import UserError
 
 
 @strawberry.type(description="One fault of the input.")
@@ -51,8 +43,57 @@ class InvalidCredentialsError(UserError):
     pass
 
 
+@strawberry.type(
+    description="The account has a second factor: sign in with the password and a code, then do what the message says."
+)
+class SecondFactorRequiredError(UserError):
+    pass
+
+
+@strawberry.type(description="The code is wrong, too old or used: wait for the next one, or use a recovery code.")
+class InvalidSecondFactorError(UserError):
+    pass
+
+
+@strawberry.type(description="There is a second factor already: disable it before enrolling another.")
+class SecondFactorInForceError(UserError):
+    pass
+
+
 @strawberry.type(description="The session is over: sign in again.")
 class SessionEndedError(UserError):
+    pass
+
+
+@strawberry.type(description="The link or code is not good, or not any more: ask for a new one.")
+class LinkExpiredError(UserError):
+    pass
+
+
+@strawberry.type(description="The ID token is not good here: the message says why. Mostly, sign in at the issuer again.")
+class IdentityTokenRefusedError(UserError):
+    pass
+
+
+@strawberry.type(description="This deployment takes no ID tokens here: sign in with email and password.")
+class IssuerNotConfiguredError(UserError):
+    pass
+
+
+@strawberry.type(description="The identity signs in as another account.")
+class IdentityTakenError(UserError):
+    pass
+
+
+@strawberry.type(
+    description="A first sign-in needs an email address that the issuer vouches for, whether there is an account of it or not."
+)
+class EmailNotVerifiedError(UserError):
+    pass
+
+
+@strawberry.type(description="The issuer names no role that is known here.")
+class RoleNotGrantedError(UserError):
     pass
 
 
@@ -61,16 +102,64 @@ class VehicleUnavailableError(UserError):
     alternatives: list[Vehicle] = field(
         description="Vehicles of the same type nearby that are free then; 3 at most, nearest first."
     )
+    free_until: datetime | None = field(
+        description="Of an extension: the latest end that would have been free; the present one when nothing is. Null otherwise."
+    )
 
     @classmethod
     def of(cls, error: errors.DomainError) -> Self:
         found = error.alternatives if isinstance(error, errors.VehicleUnavailable) else []
-        return cls(message=error.message, path=error.path, alternatives=[Vehicle.of(row) for row in found])
+        free_until = error.free_until if isinstance(error, errors.VehicleUnavailable) else None
+        alternatives = [Vehicle.of(row) for row in found]
+        return cls(message=error.message, path=error.path, alternatives=alternatives, free_until=free_until)
+
+
+@strawberry.type(description="Cars and vans need a verified driving licence that is valid until the booking ends.")
+class DrivingLicenceRequiredError(UserError):
+    state: enums.LicenceState = field(description="What the rider's licence is at the end of the booking.")
+
+    @classmethod
+    def of(cls, error: errors.DomainError) -> Self:
+        state = error.state if isinstance(error, errors.DrivingLicenceRequired) else enums.LicenceState.NOT_SUBMITTED
+        return cls(message=error.message, path=error.path, state=enums.LicenceState(state))
+
+
+@strawberry.type(description="The licence has been decided or submitted anew in the meantime; nothing was done.")
+class DrivingLicenceDecidedError(UserError):
+    state: enums.LicenceState = field(description="What it is now.")
+
+    @classmethod
+    def of(cls, error: errors.DomainError) -> Self:
+        state = error.state if isinstance(error, errors.DrivingLicenceDecided) else enums.LicenceState.PENDING
+        return cls(message=error.message, path=error.path, state=enums.LicenceState(state))
 
 
 @strawberry.type(description="The reservation has started, ended or been cancelled already.")
 class ReservationClosedError(UserError):
     pass
+
+
+@strawberry.type(description="A fee applies that was not accepted, or another than was accepted. Nothing was cancelled.")
+class CancellationFeeError(UserError):
+    fee: Money | None = field(
+        description="What cancelling costs now, 0 when it is free: show it, then pass exactly it as `acceptedFee`."
+    )
+    free_until: datetime | None = field(description="Until when it was or is free; null when there is no limit.")
+
+    @classmethod
+    def of(cls, error: errors.DomainError) -> Self:
+        if not isinstance(error, errors.CancellationFee):
+            return cls(message=error.message, path=error.path, fee=None, free_until=None)
+        return cls(message=error.message, path=error.path, fee=Money.of(error.fee), free_until=error.free_until)
+
+
+@strawberry.type(description="The rider's last holds lapsed unused: no scooter or bike for a while.")
+class CoolDownError(UserError):
+    until: datetime | None = field(description="When the rider may hold again.")
+
+    @classmethod
+    def of(cls, error: errors.DomainError) -> Self:
+        return cls(message=error.message, path=error.path, until=getattr(error, "until", None))
 
 
 @strawberry.type(description="The key was used with other input: use a new key for a new act.")
@@ -103,19 +192,69 @@ class TurnInProgressError(UserError):
     pass
 
 
+@strawberry.type(description="The last archive is still being built: wait for it.")
+class ExportInProgressError(UserError):
+    pass
+
+
+@strawberry.type(description="There were as many archives as there may be in a day.")
+class ExportLimitReachedError(UserError):
+    retry_at: datetime = field(description="When the next one may be asked for.")
+
+    @classmethod
+    def of(cls, error: errors.DomainError) -> Self:
+        retry_at = cast(errors.ExportLimitReached, error).retry_at
+        return cls(message=error.message, path=error.path, retry_at=retry_at)
+
+
+@strawberry.type(description="Something of the account is still open: close it, then erase.")
+class ErasureBlockedError(UserError):
+    reasons: list[ErasureBlocker] = field(description="All that is open, 100 at most.")
+
+    @classmethod
+    def of(cls, error: errors.DomainError) -> Self:
+        found = error.reasons if isinstance(error, errors.ErasureBlocked) else []
+        return cls(message=error.message, path=error.path, reasons=[ErasureBlocker.of(one) for one in found[:100]])
+
+
 #: members of result unions
 TYPES: dict[type[errors.DomainError], type[UserError]] = {
     errors.InvalidInput: InvalidInputError,
     errors.NotFound: NotFoundError,
     errors.InvalidCredentials: InvalidCredentialsError,
+    errors.SecondFactorRequired: SecondFactorRequiredError,
+    errors.InvalidSecondFactor: InvalidSecondFactorError,
+    errors.SecondFactorInForce: SecondFactorInForceError,
     errors.SessionEnded: SessionEndedError,
+    errors.LinkExpired: LinkExpiredError,
+    errors.IdentityTokenRefused: IdentityTokenRefusedError,
+    errors.IssuerNotConfigured: IssuerNotConfiguredError,
+    errors.IdentityTaken: IdentityTakenError,
+    errors.EmailNotVerified: EmailNotVerifiedError,
+    errors.RoleNotGranted: RoleNotGrantedError,
     errors.VehicleUnavailable: VehicleUnavailableError,
+    errors.DrivingLicenceRequired: DrivingLicenceRequiredError,
+    errors.DrivingLicenceDecided: DrivingLicenceDecidedError,
     errors.ReservationClosed: ReservationClosedError,
+    errors.CancellationFee: CancellationFeeError,
+    errors.CoolDown: CoolDownError,
+    errors.TripOpen: trip_errors.TripOpenError,
+    errors.TripClosed: trip_errors.TripClosedError,
+    errors.VehicleBusy: trip_errors.VehicleBusyError,
+    errors.ReturnRefused: trip_errors.ReturnRefusedError,
+    errors.PaymentMethodRequired: trip_errors.PaymentMethodRequiredError,
+    errors.PaymentMethodDeclined: trip_errors.PaymentMethodDeclinedError,
+    errors.DebtOpen: trip_errors.DebtOpenError,
+    errors.FineClosed: trip_errors.FineClosedError,
+    errors.PromotionClosed: trip_errors.PromotionClosedError,
     errors.IdempotencyConflict: IdempotencyConflictError,
     errors.ProposalExpired: ProposalExpiredError,
     errors.ProposalChanged: ProposalChangedError,
     errors.ProposalDecided: ProposalDecidedError,
     errors.TurnInProgress: TurnInProgressError,
+    errors.ExportInProgress: ExportInProgressError,
+    errors.ExportLimitReached: ExportLimitReachedError,
+    errors.ErasureBlocked: ErasureBlockedError,
 }
 
 #: `extensions.code` of those that are never a member, and of members raised where there is no union (queries, streams)

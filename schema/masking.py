@@ -7,7 +7,7 @@ import secrets
 
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from domain.errors import DomainError, TooManyTries
+from domain.errors import DomainError, InvalidInput, TooManyTries
 from schema import errors
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ def _extensions_of(original: DomainError) -> dict[str, object]:
         extensions["retryAfterSeconds"] = original.retry_after_seconds
     if original.path:
         extensions["path"] = original.path
+    if isinstance(original, InvalidInput) and len(original.issues) > 1:
+        extensions["issues"] = [{"path": issue.path.split("."), "message": issue.message} for issue in original.issues]
     return extensions
 
 

@@ -2,157 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 import strawberry
 
-from domain import errors, fleet, ids
+from domain import errors, ids
 from domain.actor import Audience
-from resolvers import accounts, chat, metros, reservations
-from resolvers import fleet as fleet_resolvers
-from schema import access, fields
+from schema import access, fields, finders
 from schema.customer.accounts import AccountMutations, AccountQueries
-from schema.customer.chat import ChatMutations, ChatQueries, ChatSubscriptions, conversation_of
+from schema.customer.chat import ChatMutations, ChatQueries, ChatSubscriptions
+from schema.customer.commutes import CommuteMutations
+from schema.customer.emergencies import EmergencyMutations
+from schema.customer.fines import FineMutations, FineQueries
+from schema.customer.identities import IdentityMutations, IdentityQueries
 from schema.customer.metros import MetroQueries
+from schema.customer.nearby import NearbySubscriptions
+from schema.customer.notifications import NotificationMutations, NotificationSubscriptions
+from schema.customer.password_resets import RiderPasswordMutations
+from schema.customer.payments import PaymentMutations
+from schema.customer.photos import PhotoMutations, PhotoQueries
+from schema.customer.privacy import PrivacyMutations, PrivacyQueries
+from schema.customer.profiles import ProfileMutations
+from schema.customer.receipts import ReceiptQueries
+from schema.customer.registrations import RegistrationMutations
 from schema.customer.reservations import ReservationMutations, ReservationQueries, ReservationSubscriptions
+from schema.customer.returns import ReturnMutations
+from schema.customer.second_factors import RiderSecondFactorMutations
 from schema.customer.stations import StationQueries
+from schema.customer.support import SupportMutations, SupportQueries
+from schema.customer.tracks import TrackMutations
+from schema.customer.trips import TripMutations, TripQueries, TripSubscriptions
+from schema.customer.zones import ZoneQueries
 from schema.nodes import Node
 from schema.ops.accounts import StaffMutations, StaffQueries
+from schema.ops.deliveries import DeliveryQueries
+from schema.ops.fines import OpsFineMutations, OpsFineQueries
 from schema.ops.fleet import DispatchSubscriptions, FleetMutations, FleetQueries
+from schema.ops.identities import OpsIdentityMutations
+from schema.ops.incidents import IncidentMutations, IncidentQueries
+from schema.ops.licences import LicenceMutations, LicenceQueries
+from schema.ops.password_resets import StaffPasswordMutations
+from schema.ops.payments import OpsPaymentMutations, OpsPaymentQueries
+from schema.ops.receipts import OpsReceiptQueries
 from schema.ops.reservations import OpsReservationMutations, OpsReservationQueries
-from schema.types.accounts import Customer, SignInSession, StaffMember
-from schema.types.chat import Message
-from schema.types.metros import Metro, Place
-from schema.types.proposals import Proposal
-from schema.types.reservations import OpsReservation, Reservation
-from schema.types.stations import Station
-from schema.types.vehicles import FleetVehicle, Vehicle
+from schema.ops.second_factors import StaffSecondFactorMutations
+from schema.ops.support import OpsSupportMutations, OpsSupportQueries
+from schema.ops.trips import OpsTripMutations, OpsTripQueries
+from schema.types.metros import Place
+from schema.types.vehicles import Vehicle
+from schema.types.zones import Zone
 
 CUSTOMER = "What riders ask and do."
 OPS = "What staff ask and do."
 
 
 @strawberry.type(description=CUSTOMER)
-class CustomerQuery(AccountQueries, MetroQueries, StationQueries, ReservationQueries, ChatQueries):
+class CustomerQuery(
+    AccountQueries,
+    IdentityQueries,
+    MetroQueries,
+    StationQueries,
+    ZoneQueries,
+    ReservationQueries,
+    TripQueries,
+    ReceiptQueries,
+    ChatQueries,
+    PhotoQueries,
+    PrivacyQueries,
+    SupportQueries,
+    FineQueries,
+):
     pass
 
 
 @strawberry.type(description=CUSTOMER + " Fields run one after another, in the order they are written.")
-class CustomerMutation(AccountMutations, ReservationMutations, ChatMutations):
+class CustomerMutation(
+    RegistrationMutations,
+    AccountMutations,
+    RiderPasswordMutations,
+    RiderSecondFactorMutations,
+    IdentityMutations,
+    ProfileMutations,
+    CommuteMutations,
+    ReservationMutations,
+    TripMutations,
+    TrackMutations,
+    ReturnMutations,
+    EmergencyMutations,
+    ChatMutations,
+    PhotoMutations,
+    PrivacyMutations,
+    NotificationMutations,
+    SupportMutations,
+    FineMutations,
+    PaymentMutations,
+):
     __serial_namespace__ = True
 
 
 @strawberry.type(description=CUSTOMER)
-class CustomerSubscription(ChatSubscriptions, ReservationSubscriptions):
+class CustomerSubscription(
+    ChatSubscriptions, NearbySubscriptions, ReservationSubscriptions, TripSubscriptions, NotificationSubscriptions
+):
     pass
 
 
 @strawberry.type(description=OPS)
-class OpsQuery(StaffQueries, FleetQueries, OpsReservationQueries):
+class OpsQuery(
+    StaffQueries,
+    LicenceQueries,
+    FleetQueries,
+    OpsReservationQueries,
+    OpsTripQueries,
+    OpsReceiptQueries,
+    DeliveryQueries,
+    IncidentQueries,
+    OpsSupportQueries,
+    OpsFineQueries,
+    OpsPaymentQueries,
+):
     pass
 
 
 @strawberry.type(description=OPS + " Fields run one after another, in the order they are written.")
-class OpsMutation(StaffMutations, FleetMutations, OpsReservationMutations):
+class OpsMutation(
+    StaffMutations,
+    StaffPasswordMutations,
+    StaffSecondFactorMutations,
+    OpsIdentityMutations,
+    LicenceMutations,
+    FleetMutations,
+    OpsReservationMutations,
+    OpsTripMutations,
+    IncidentMutations,
+    OpsSupportMutations,
+    OpsFineMutations,
+    OpsPaymentMutations,
+):
     __serial_namespace__ = True
 
 
-Finder = Callable[[strawberry.Info, UUID], Awaitable[Node | None]]
-
-
-def _of(row: Any, of: Callable[[Any], Node]) -> Node | None:
-    return None if row is None else of(row)
-
-
-async def _metro(info: strawberry.Info, id: UUID) -> Node | None:
-    return _of(await metros.get_metro(info.context, ids.encode(ids.METRO, id)), Metro.of)
-
-
-async def _place(info: strawberry.Info, id: UUID) -> Node | None:
-    return _of(await metros.find_place(info.context, id), Place.of)
-
-
-async def _vehicle(info: strawberry.Info, id: UUID) -> Node | None:
-    return _of(await fleet_resolvers.find_vehicle(info.context, fleet.VehicleRef(id, published=True)), Vehicle.of)
-
-
-async def _fleet_vehicle(info: strawberry.Info, id: UUID) -> Node | None:
-    return _of(await fleet_resolvers.find_vehicle(info.context, fleet.VehicleRef(id, published=False)), FleetVehicle.of)
-
-
-async def _reservation(info: strawberry.Info, id: UUID) -> Node | None:
-    return _of(await reservations.find_reservation(info.context, id), Reservation.of)
-
-
-async def _ops_reservation(info: strawberry.Info, id: UUID) -> Node | None:
-    if info.context.who.role not in access.DISPATCHERS:
-        return None
-    return _of(await reservations.find_reservation(info.context, id), OpsReservation.of)
-
-
-async def _conversation(info: strawberry.Info, id: UUID) -> Node | None:
-    row = await chat.find_conversation(info.context, id)
-    return None if row is None else conversation_of(info, row)
-
-
-async def _customer(info: strawberry.Info, id: UUID) -> Node | None:
-    return Customer.of(await accounts.get_customer(info.context)) if info.context.who.account_id == id else None
-
-
-async def _staff(info: strawberry.Info, id: UUID) -> Node | None:
-    return StaffMember.of(await accounts.get_staff_member(info.context)) if info.context.who.account_id == id else None
-
-
-async def _session(info: strawberry.Info, id: UUID) -> Node | None:
-    row = await accounts.find_session(info.context, id)
-    return None if row is None else SignInSession.of(row, info.context.who)
-
-
-async def _station(info: strawberry.Info, id: UUID) -> Node | None:
-    return _of(await fleet_resolvers.find_station(info.context, id), Station.of)
-
-
-async def _message(info: strawberry.Info, id: UUID) -> Node | None:
-    return _of(await chat.find_message(info.context, id), Message.of)
-
-
-async def _proposal(info: strawberry.Info, id: UUID) -> Node | None:
-    return _of(await chat.find_proposal(info.context, id), Proposal.of)
-
-
-_SHARED: dict[str, Finder] = {
-    ids.METRO: _metro,
-    ids.PLACE: _place,
-    ids.STATION: _station,
-    ids.VEHICLE: _vehicle,
-}
-_FINDERS: dict[Audience, dict[str, Finder]] = {
-    Audience.CUSTOMER: {
-        ids.RESERVATION: _reservation,
-        ids.CONVERSATION: _conversation,
-        ids.MESSAGE: _message,
-        ids.PROPOSAL: _proposal,
-        ids.CUSTOMER: _customer,
-        ids.SESSION: _session,
-    },
-    Audience.OPS: {
-        ids.FLEET_VEHICLE: _fleet_vehicle,
-        ids.OPS_RESERVATION: _ops_reservation,
-        ids.STAFF: _staff,
-        ids.SESSION: _session,
-    },
-}
 _ROOTS: dict[Audience, str] = {Audience.CUSTOMER: "CustomerQuery", Audience.OPS: "OpsQuery"}
 
 
-def _finder(info: strawberry.Info, prefix: str) -> Finder | None:
+def _finder(info: strawberry.Info, prefix: str) -> finders.Finder | None:
     """What finds the nodes of a prefix for the actor; None for another audience, also one that this process does not serve."""
     who = info.context.actor
-    if prefix in _SHARED or who is None or info.schema.get_type_by_name(_ROOTS[who.audience]) is None:
-        return _SHARED.get(prefix)
-    return _FINDERS[who.audience].get(prefix)
+    if prefix in finders.SHARED or who is None or info.schema.get_type_by_name(_ROOTS[who.audience]) is None:
+        return finders.SHARED.get(prefix)
+    return finders.BY_AUDIENCE[who.audience].get(prefix)
 
 
 @strawberry.type
@@ -201,4 +199,4 @@ QUERIES: dict[Audience, type] = {Audience.CUSTOMER: CustomerRoot, Audience.OPS: 
 MUTATIONS: dict[Audience, type] = {Audience.CUSTOMER: CustomerMutationRoot, Audience.OPS: OpsMutationRoot}
 SUBSCRIPTIONS: dict[Audience, type] = {Audience.CUSTOMER: CustomerSubscription, Audience.OPS: DispatchSubscriptions}
 #: node types that no field of a namespace returns by itself
-NODES: dict[Audience, list[type[Node]]] = {Audience.CUSTOMER: [Place], Audience.OPS: [Place, Vehicle]}
+NODES: dict[Audience, list[type[Node]]] = {Audience.CUSTOMER: [Place], Audience.OPS: [Place, Vehicle, Zone]}

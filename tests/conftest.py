@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from pydantic_ai import models
 
@@ -14,6 +18,37 @@ from tests.databases import Databases, server_url
 
 models.ALLOW_MODEL_REQUESTS = False
 pytest_plugins = ["tests.live"]
+#: roughly how many times longer a test takes that asks for this than one that asks for nothing
+_LENGTHS = {"serve": 500, "page": 200, "live_server": 50, "probe_server": 10, "database_url": 10}
+_MOST_PROCESSES = 8
+#: of a service that all test processes share
+_CONNECTIONS_EACH = 50
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `-n auto`: a test waits for other processes half of its time, so two cores have four at hand."""
+    cores = os.cpu_count() or 1
+    processes = max(cores, min(2 * cores, _MOST_PROCESSES))
+    if service := os.environ.get("NIMROD_TEST_DATABASE_URL"):
+        with psycopg.connect(service) as connection:
+            (most,) = connection.execute("select current_setting('max_connections')::int").fetchone() or (0,)
+        processes = max(1, min(processes, most // _CONNECTIONS_EACH))
+    return processes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: no test process is left alone with one of them in the end."""
+    lengths = Counter[str]()
+    for item in items:
+        lengths[item.nodeid.partition("::")[0]] += max(_LENGTHS.get(name, 1) for name in ("", *getattr(item, "fixturenames", ())))
+    items.sort(key=lambda item: -lengths[item.nodeid.partition("::")[0]])
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: looking through it for garbage again and again costs a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 class FixedClock:
@@ -49,7 +84,11 @@ def database_url(databases: Databases) -> Iterator[str]:
     databases.drop(url)
 
 
+#: a machine that runs the whole suite at once is slower than the limit for people
+PATIENT = Settings(database_timeout_seconds=60)
+
+
 @pytest.fixture
 async def session_factory(database_url: str) -> AsyncIterator[database.SessionFactory]:
-    async with database.opened(Settings(), database_url) as factory:
+    async with database.opened(PATIENT, database_url) as factory:
         yield factory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import shutil
@@ -9,33 +10,55 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from app import database
 
 _numbers = itertools.count(1)
+_STEM = "nimrod-test-"
+#: a file system in memory, used where it has room for the clusters of several test processes
+_MEMORY = Path("/dev/shm")  # noqa: S108 -- folders named for their process
+_ROOM_BYTES = 4 * 2**30
+#: what matters after a crash of the machine, and what would open transactions of its own beside those of a test
+_SETTINGS = ("fsync = off", "full_page_writes = off", "autovacuum = off", "max_wal_size = '256MB'")
 
 
 def server_url() -> str:
     """`NIMROD_TEST_DATABASE_URL` names a server to use; without it an embedded one starts for this process."""
     if given := os.environ.get("NIMROD_TEST_DATABASE_URL"):
         return given
-    directory = Path(tempfile.gettempdir()) / f"nimrod-test-{os.getpid()}"
+    directory = _scratch() / f"{_STEM}{os.getpid()}"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
+    # Registered before the server's own end, so it runs after that.
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     url = database.start_embedded(directory / "postgresql")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("alter system set fsync = off")
-        connection.execute("alter system set full_page_writes = off")
+        for setting in _SETTINGS:
+            connection.execute(f"alter system set {setting}".encode())
         connection.execute("select pg_reload_conf()")
     return url
+
+
+def _scratch() -> Path:
+    """Where clusters may be made, freed of what processes left that are no more."""
+    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
+    scratch = _MEMORY if roomy else Path(tempfile.gettempdir())
+    for left in scratch.glob(f"{_STEM}*"):
+        if (pid := left.name.removeprefix(_STEM)).isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+    return scratch
 
 
 class Databases:
     def __init__(self, url: str) -> None:
         self.server = url
+        #: copying files is quickest where they are in memory, copying pages everywhere else
+        self._strategy = "file_copy" if str(_MEMORY) in url else "wal_log"
         self._templates: dict[str, str] = {}
         self._made: list[str] = []
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def url_of(self, name: str) -> str:
         head, _, query = self.server.partition("?")
@@ -55,7 +78,7 @@ class Databases:
 
     def _create(self, stem: str, template: str | None = None) -> str:
         name = f"nimrod_{os.getpid()}_{next(_numbers)}_{stem}"
-        source = f' template "{template}"' if template else ""
+        source = f' template "{template}" strategy {self._strategy}' if template else ""
         self._run(f'create database "{name}"{source}')
         self._made.append(name)
         return name
@@ -68,7 +91,18 @@ class Databases:
     def drop_all(self) -> None:
         for name in self._made:
             self._run(f'drop database if exists "{name}" with (force)')
+        if self._connection is not None:
+            self._connection.close()
 
     def _run(self, statement: str) -> None:
-        with psycopg.connect(self.server, autocommit=True) as connection:
-            connection.execute(statement.encode())
+        if self._connection is not None:
+            try:
+                self._connection.execute(statement.encode())
+            except psycopg.OperationalError:
+                if not self._connection.closed:
+                    raise
+                # A test has restarted the server.
+            else:
+                return
+        self._connection = psycopg.connect(self.server, autocommit=True)
+        self._connection.execute(statement.encode())

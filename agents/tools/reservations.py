@@ -13,7 +13,19 @@ from agents.deps import AgentDeps
 from agents.tools.fates import to_be_corrected, told_to_the_model
 from agents.tools.points import Point, find_point
 from agents.tools.routes import find_legs, find_vehicle
-from domain import errors, fleet, ids, ports, proposals, quotes, reservations, search
+from domain import (
+    cancellations,
+    errors,
+    fleet,
+    ids,
+    licences,
+    listings,
+    ports,
+    proposals,
+    quotes,
+    reservations,
+    search,
+)
 from domain.values import ReservationState
 
 
@@ -56,18 +68,26 @@ async def reserve_vehicle(
 async def _offer(
     deps: AgentDeps, vehicle: fleet.Vehicle, starts_at: datetime, ends_at: datetime | None, expected_minutes: int | None
 ) -> quotes.Quote:
-    """The price and window by the rules of reserving. Raises VehicleUnavailable naming what is free instead."""
+    """The price and window by the rules of reserving. Raises VehicleUnavailable naming what is free instead,
+    DrivingLicenceRequired."""
     now = deps.clock.now()
     ref = fleet.VehicleRef(vehicle.published_id, published=True)
     async with deps.session_factory() as session:
         offer = await quotes.quote_reservation(
-            session, vehicle=ref, starts_at=starts_at, ends_at=ends_at, expected_minutes=expected_minutes, now=now
+            session,
+            vehicle=ref,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            expected_minutes=expected_minutes,
+            customer_id=deps.actor.account_id,
+            now=now,
         )
-        free = await search.find_vehicles_near(
+        if not vehicle.vehicle_type.is_micromobility:
+            await licences.require_licence(session, deps.actor.account_id, offer.window)
+        free = await search.find_vehicles(
             session,
             offer.metro.id,
-            vehicle.position,
-            radius_meters=1,
+            search.Area.around(vehicle.position, 1),
             types=[vehicle.vehicle_type],
             window=offer.window.blocked,
             now=now,
@@ -107,6 +127,7 @@ def _summary(offer: quotes.Quote, arguments: dict[str, Any], end: Point | None, 
 
 async def cancel_reservation(ctx: RunContext[AgentDeps], reservation_id: str) -> dict[str, Any]:
     """Propose to cancel a reservation of the rider. Nothing is cancelled: the rider confirms or declines on screen.
+    Tell the rider the fee, if there is one.
 
     Args:
         reservation_id: A reservation id from list_reservations.
@@ -117,16 +138,21 @@ async def cancel_reservation(ctx: RunContext[AgentDeps], reservation_id: str) ->
     with told_to_the_model():
         async with deps.session_factory() as session:
             found = await reservations.get_reservation(session, deps.actor, own_id)
-    if found.state is not ReservationState.CONFIRMED:
-        raise ToolFailed(f"The reservation is {found.state} and cannot be cancelled.")
+    terms = cancellations.terms_of(found, deps.clock.now())
+    if terms is None:
+        over = "over" if found.state is ReservationState.CONFIRMED else found.state
+        raise ToolFailed(f"The reservation is {over} and cannot be cancelled.")
+    fee = {"feeMinor": terms.fee.minor_units, "currency": terms.fee.currency}
     summary = {
         "reservationId": reservation_id,
         "vehicleType": found.vehicle.vehicle_type.value,
         "plate": found.vehicle.plate,
         "startsAt": found.starts_at.isoformat(),
         "timezone": deps.turn.metro.timezone,
+        "freeUntil": terms.free_until.isoformat() if terms.free_until else None,
+        **fee,
     }
-    return await _propose(ctx, proposals.CANCEL_RESERVATION, {"reservationId": reservation_id}, summary)
+    return await _propose(ctx, proposals.CANCEL_RESERVATION, {"reservationId": reservation_id, **fee}, summary)
 
 
 async def _propose(ctx: RunContext[AgentDeps], action: str, arguments: dict[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +197,7 @@ async def list_reservations(ctx: RunContext[AgentDeps]) -> dict[str, Any]:
     """The rider's open reservations, latest first, 20 at most."""
     deps = ctx.deps
     async with deps.session_factory() as session:
-        found = await reservations.list_open_reservations(session, deps.actor)
+        found = await listings.list_open_reservations(session, deps.actor)
     return {
         "reservations": [
             {

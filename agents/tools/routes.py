@@ -34,6 +34,8 @@ async def plan_route(
         start = await find_point(deps, origin)
         end = await find_point(deps, destination) if destination else None
         vehicle = await find_vehicle(deps, vehicle_id) if vehicle_id else None
+    if vehicle is not None and vehicle.is_ridden:
+        raise ToolFailed("Somebody is riding that vehicle now. Choose another one.")
     legs = await find_legs(deps, start, vehicle, end)
     return {
         "from": start.as_json(),

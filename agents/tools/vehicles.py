@@ -40,11 +40,10 @@ async def find_vehicles(
         now = deps.clock.now()
         window = _window(deps, vehicle_type, starts_at, ends_at)
         async with deps.session_factory() as session:
-            found = await search.find_vehicles_near(
+            found = await search.find_vehicles(
                 session,
                 deps.turn.metro.id,
-                point.position,
-                radius_meters=radius_meters,
+                search.Area.around(point.position, radius_meters),
                 types=[vehicle_type],
                 window=window,
                 now=now,

@@ -80,12 +80,14 @@ class Backlog:
 class Follower:
     """Catching up it has a task and a queue of its own; once it is where the stream is, the broadcast carries it."""
 
-    __slots__ = ("_backlog", "_end", "_outlet", "_position", "_task", "stream")
+    __slots__ = ("_backlog", "_end", "_outlet", "_position", "_task", "_told", "stream")
 
     def __init__(self, stream: SharedStream, outlet: Outlet) -> None:
         self.stream = stream
         self._outlet = outlet
         self._position = stream.position
+        #: of what the outlet got last from here; None: nothing yet, it may have come with any cursor
+        self._told: eventlog.Position | None = None
         self._task: asyncio.Task[None] | None = None
         self._backlog: Backlog | None = None
         self._end: tuple[Sequence[GraphQLError] | None] | None = None
@@ -172,13 +174,24 @@ class Follower:
             await self._send([item for item in items if self._is_new(item)])
 
     def _is_new(self, item: Item) -> bool:
-        return item.position is None or self._position is None or item.position > self._position
+        if item.position is None or self._position is None:
+            return True
+        if item.position == item.before:
+            # No event, but what the last one has become by now, such as a price: stale only if a later one was told.
+            return self._told is None or item.position >= self._told
+        return item.position > self._position
 
     async def _send(self, items: list[Item]) -> None:
         for first in range(0, len(items), self._outlet.batch):
             some = items[first : first + self._outlet.batch]
-            self._position = some[-1].position
+            self._move_to(some[-1].position)
             await self._outlet.send_all([item.payload for item in some])
+
+    def _move_to(self, position: eventlog.Position | None) -> None:
+        """Never back: what is no event of its own may lie before the cursor that the client came with."""
+        if position is None or self._position is None or position > self._position:
+            self._position = position
+        self._told = position
 
     def _is_level(self) -> bool:
         """Whether the next event of the stream is the next one of this; a client may come from further ahead."""
@@ -226,7 +239,7 @@ class Follower:
                 if isinstance(result, PreExecutionError):
                     await self._finish(result.errors)
                     return False
-                self._position = place.position
+                self._position = self._told = place.position
                 await self._outlet.send(payload_of(result))
         self._position = place.position
         if not place.is_at_end:

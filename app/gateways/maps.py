@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app import tiles
-from domain import errors
+from domain import errors, estimates
 from domain.ports import Route
 from domain.values import LatLng, LegMode
 
@@ -28,13 +28,6 @@ _COSTING: dict[LegMode, dict[str, Any]] = {
 }
 #: no street near a point, points in parts that are not connected, too far apart, no path
 _NO_WAY = frozenset({154, 170, 171, 442, 443, 444, 445})
-#: detour factor over the great circle and km/h, measured as medians of 400 routes in a city on a river
-_ESTIMATES = {
-    LegMode.WALK: (1.35, 5.0),
-    LegMode.BICYCLE: (1.5, 16.0),
-    LegMode.SCOOTER: (1.5, 16.0),
-    LegMode.CAR: (1.8, 28.0),
-}
 
 
 class GreatCircleRouter:
@@ -42,9 +35,8 @@ class GreatCircleRouter:
 
     async def route(self, map_digest: str, mode: LegMode, start: LatLng, end: LatLng, *, language: str = "en") -> Route | None:
         del map_digest, language  # every map looks the same from here
-        detour, kilometers_per_hour = _ESTIMATES[mode]
-        meters = start.meters_to(end) * detour
-        return Route(mode, round(meters), round(meters / kilometers_per_hour * 3.6), estimated=True)
+        way = estimates.way(mode, start, end)
+        return Route(mode, way.distance_meters, way.duration_seconds, estimated=True)
 
 
 class ValhallaRouter:

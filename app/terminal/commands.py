@@ -1,4 +1,4 @@
-"""The commands of people who use or look after a city: ask, watch, token, backup, restore."""
+"""The commands of people who use or look after a city: ask, ride, watch, mails, token, backup, restore."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -54,6 +54,42 @@ def ask(
         raise typer.Exit(code)
 
 
+def ride(
+    vehicle_type: Annotated[
+        Literal["scooter", "bike", "car", "van"], typer.Option("--vehicle-type", help="What to ride.")
+    ] = "scooter",
+    start: Annotated[str | None, typer.Option("--from", metavar="PLACE", help="Take a vehicle near there.")] = None,
+    destination: Annotated[
+        str | None,
+        typer.Option("--to", metavar="PLACE", help="Ride there; else somewhere near. Cars and vans: to a station there."),
+    ] = None,
+    pause: Annotated[float, typer.Option(min=0, max=3600, help="Seconds that it is paused for on the way.")] = 0,
+    receipt: Annotated[Path | None, typer.Option(help="Where to save the receipt, as PDF.")] = None,
+    speed: Annotated[float, typer.Option(min=0.1, help="Times as fast as in a street; 180 km/h at most, or it is a jump.")] = 10,
+    url: Urls = URL,
+    metro: Metro = None,
+) -> None:
+    """Play a whole ride against a running server, as NIMROD_TOKEN's rider or the demo rider: find, reserve, unlock, ride, return
+    with a photo, pay. Goes on with a trip that is open already.
+
+    Exits with 0 when there is a receipt, 1 when it did not come to that; the last line says why.
+    """
+    from app.terminal.ride import Riding, Wish
+    from app.terminal.ride_screen import Progress
+
+    wish = Wish(vehicle_type, start, destination, pause, speed, receipt)
+
+    async def run() -> int:
+        link = _link(url, "customer", next(iter(demo.RIDERS)), PATIENCE_SECONDS)
+        try:
+            await Riding(link, Progress(console), wish).ride(metro)
+        finally:
+            await link.close()
+        return 0
+
+    _run(run())
+
+
 def watch(
     url: Urls = URL,
     metro: Metro = None,
@@ -72,6 +108,26 @@ def watch(
         return 0
 
     _run(run(), interrupted=0)
+
+
+def mails(
+    url: Urls = URL,
+    count: Annotated[int, typer.Option(min=1, max=100, help="How many, the latest first.")] = 10,
+    as_text: Annotated[bool, typer.Option("--text", help="With their texts.")] = False,
+) -> None:
+    """Print what a development server would have sent to riders, with its links, as NIMROD_TOKEN's member of staff or the demo
+    dispatcher."""
+    from app.terminal.mails import mails as showing
+
+    async def run() -> int:
+        link = _link(url, "ops", next(iter(demo.STAFF)), PATIENCE_SECONDS)
+        try:
+            await showing(link, console, count=count, as_text=as_text)
+        finally:
+            await link.close()
+        return 0
+
+    _run(run())
 
 
 def token(
@@ -119,7 +175,7 @@ def restore(
     console.print(f"{file} is restored and up to date; the event log is in epoch {epoch}.", soft_wrap=True)
 
 
-ALL = (ask, watch, token, backup, restore)
+ALL = (ask, ride, watch, mails, token, backup, restore)
 
 
 def _link(urls: str, audience: str, email: str, patience_seconds: float) -> Link:

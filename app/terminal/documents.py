@@ -74,3 +74,100 @@ subscription($metroId: ID!, $after: String) {
   }
 }
 """
+
+MAILS = """
+query($first: Int!) {
+  ops { deliveries(state: SENT, first: $first) { nodes { sentAt channel simulatedMessage { to subject text link } } } }
+}
+"""
+
+OPEN_TRIP = """
+{ customer { viewer { openTrip { id state awaits vehicle { vehicleType plate position { lat lon } } cursor } } } }
+"""
+
+PLACES = """
+query($metroId: ID!, $search: String, $near: LatLngInput) {
+  customer { places(metroId: $metroId, search: $search, near: $near, first: 20) { name position { lat lon } } }
+}
+"""
+
+VEHICLES_NEAR = """
+query($metroId: ID!, $near: LatLngInput!, $types: [VehicleType!]) {
+  customer { vehicles(metroId: $metroId, near: $near, radiusMeters: 5000, types: $types, minimumBatteryPercent: 20, first: 5) {
+    nodes { id vehicleType plate batteryPercent distanceMeters position { lat lon } }
+  } }
+}
+"""
+
+STATIONS_NEAR = """
+query($metroId: ID!, $area: AreaInput!) {
+  customer { stations(metroId: $metroId, area: $area, first: 20) {
+    nodes { freeDocks distanceMeters station { name isChargingStation position { lat lon } } }
+  } }
+}
+"""
+
+RESERVE_VEHICLE = (
+    """
+mutation($input: ReserveVehicleInput!) { customer { reserveVehicle(input: $input) { __typename
+  ... on ReserveVehicleSuccess { reservation { ...Shown } }
+  ... on UserError { message }
+} } }
+"""
+    + _RESERVATION
+)
+
+UNLOCK_VEHICLE = """
+mutation($input: UnlockVehicleInput!) { customer { unlockVehicle(input: $input) { __typename
+  ... on UnlockVehicleSuccess { trip { id } cursor } ... on UserError { message }
+} } }
+"""
+
+PAUSE_TRIP = """
+mutation($input: PauseTripInput!) { customer { pauseTrip(input: $input) { __typename ... on UserError { message } } } }
+"""
+
+RESUME_TRIP = """
+mutation($input: ResumeTripInput!) { customer { resumeTrip(input: $input) { __typename ... on UserError { message } } } }
+"""
+
+RECORD_TRIP_POSITIONS = """
+mutation($input: RecordTripPositionsInput!) { customer { recordTripPositions(input: $input) { __typename
+  ... on RecordTripPositionsSuccess { trip { distanceMeters runningPrice { minorUnits currency } } }
+  ... on UserError { message }
+} } }
+"""
+
+REQUEST_PHOTO_UPLOAD = """
+mutation($input: RequestPhotoUploadInput!) { customer { requestPhotoUpload(input: $input) { __typename
+  ... on RequestPhotoUploadSuccess { upload { photoId url } } ... on UserError { message }
+} } }
+"""
+
+RETURN_VEHICLE = """
+mutation($input: ReturnVehicleInput!) { customer { returnVehicle(input: $input) { __typename
+  ... on ReturnRefusedError { refusals nearest { lat lon } } ... on UserError { message }
+} } }
+"""
+
+TRIP_CHANGES = """
+subscription($after: String) {
+  customerTripChanged(after: $after) {
+    __typename
+    ... on StreamEvent { cursor }
+    ... on TimedEvent { at }
+    ... on OwnTripChanged {
+      tripId state awaits startedAt endedAt endCause receiptId refusals runningPrice { minorUnits currency }
+    }
+    ... on RunningPriceTicked { tripId ticked: runningPrice { minorUnits currency } }
+    ... on ResyncRequired { reason }
+  }
+}
+"""
+
+RECEIPT = """
+query($id: ID!) { customer { receipt(id: $id) {
+  number lines { kind quantity amount { minorUnits currency } } total { minorUnits currency }
+  vat { percent vat { minorUnits currency } } owed { minorUnits currency } isOverdue pdfUrl
+} } }
+"""

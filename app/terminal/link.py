@@ -79,6 +79,11 @@ class Link:
             except ClientError as error:
                 await self._recover(error)
 
+    @property
+    def url(self) -> str:
+        """Of the server that it speaks to."""
+        return self._urls[self._at % len(self._urls)]
+
     async def close(self) -> None:
         if self._socket is not None:
             await self._socket.close()
@@ -103,9 +108,12 @@ class Link:
         """A socket to the first server that answers, beginning with the one whose turn it is."""
         for tried in range(len(self._urls)):
             try:
-                return await Socket.open(self._urls[(self._at + tried) % len(self._urls)], token)
+                opened = await Socket.open(self._urls[(self._at + tried) % len(self._urls)], token)
             except ServerAway as error:
                 away = error
+            else:
+                self._at += tried
+                return opened
         raise away
 
     async def _sign_in(self) -> str:

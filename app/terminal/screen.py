@@ -122,7 +122,9 @@ def reservation_table(reservation: Data, zone: ZoneInfo) -> Table:
     _row(table, "State", reservation["state"])
     _row(table, "Vehicle", _VEHICLES.get(vehicle["vehicleType"], vehicle["vehicleType"]))
     _row(table, "Plate", vehicle["plate"])
-    _row(table, "Stands at", _waypoint({"name": station["name"] if station else None, "position": vehicle["position"]}))
+    # Where a vehicle is that is nobody's reservation any more, its rider is not told.
+    if vehicle["position"]:
+        _row(table, "Stands at", _waypoint({"name": station["name"] if station else None, "position": vehicle["position"]}))
     _row(table, "Start", _clock(reservation["startsAt"], zone))
     _row(table, "End", _clock(reservation["endsAt"], zone) if reservation["endsAt"] else "open")
     if reservation["lapsesAt"] and reservation["state"] == "CONFIRMED":

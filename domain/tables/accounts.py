@@ -1,10 +1,21 @@
-"""Riders, staff and their sign-in sessions."""
+"""Riders, staff, their sign-in sessions, and who is about to become a rider."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Uuid, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.actor import Audience, Role
@@ -20,7 +31,35 @@ class Customer(Base):
     password_hash: Mapped[str | None]
     name: Mapped[str]
     language: Mapped[str] = mapped_column(default="en")
+    #: E.164
+    phone: Mapped[str | None] = mapped_column(String(16))
+    #: by which the payment gateway knows them
+    gateway_ref: Mapped[str | None] = mapped_column(unique=True)
     created_at: Mapped[Instant]
+    #: the row stands for nobody any more
+    erased_at: Mapped[Instant | None]
+
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        Index("ix_customers_erased_at", "erased_at", postgresql_where=text("erased_at is not null")),
+    )
+
+
+class Registration(Base):
+    """Somebody who may become a rider, until the link in the mail says that the address is theirs. The latest of an address."""
+
+    __tablename__ = "registrations"
+
+    id: Mapped[Id]
+    #: lower case
+    email: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    name: Mapped[str]
+    language: Mapped[str]
+    #: of the texts that were agreed to: a consent of the account, once there is one
+    document_version: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant] = mapped_column(index=True)
 
     __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
 
@@ -64,6 +103,20 @@ class SignInSession(Base):
     )
 
 
+class PasswordReset(Base):
+    """A link in a mail by which the password may be set anew."""
+
+    __tablename__ = "password_resets"
+
+    id: Mapped[Id]
+    audience: Mapped[Audience] = mapped_column(text_enum(Audience))
+    account_id: Mapped[UUID]
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant] = mapped_column(index=True)
+
+    __table_args__ = (Index("ix_password_resets_audience_account_id", "audience", "account_id"),)
+
+
 class RotatedRefreshToken(Base):
     """Seeing one again means that it was stolen, or that its successor was."""
 
@@ -73,3 +126,40 @@ class RotatedRefreshToken(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sign_in_sessions.id", ondelete="CASCADE"), index=True)
     rotated_at: Mapped[Instant]
+
+
+class SecondFactor(Base):
+    """What an authenticator app and we share. Not asked for until it is confirmed."""
+
+    __tablename__ = "second_factors"
+
+    audience: Mapped[Audience] = mapped_column(text_enum(Audience), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    #: encrypted
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[Instant]
+    confirmed_at: Mapped[Instant | None]
+    #: the latest time step of which a code was taken; none up to it is taken again
+    last_step: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("ix_second_factors_created_at", "created_at", postgresql_where=text("confirmed_at is null")),)
+
+
+class RecoveryCode(Base):
+    """Stands in for a code of the app, once: its row is gone then."""
+
+    __tablename__ = "recovery_codes"
+
+    audience: Mapped[Audience] = mapped_column(text_enum(Audience), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    #: SHA-256
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["audience", "account_id"],
+            ["second_factors.audience", "second_factors.account_id"],
+            name="fk_recovery_codes_account_id",
+            ondelete="CASCADE",
+        ),
+    )

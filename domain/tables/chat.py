@@ -43,7 +43,10 @@ class Conversation(Base):
     metro_id: Mapped[UUID] = mapped_column(ForeignKey("metros.id", ondelete="CASCADE"))
     created_at: Mapped[Instant]
 
-    __table_args__ = (Index("ix_conversations_customer_id_id", "customer_id", "id"),)
+    __table_args__ = (
+        Index("ix_conversations_customer_id_id", "customer_id", "id"),
+        Index("ix_conversations_created_at", "created_at"),
+    )
 
 
 class Turn(Base):
@@ -115,4 +118,5 @@ class Proposal(Base):
     __table_args__ = (
         Index("ix_proposals_one_pending", "conversation_id", unique=True, postgresql_where=text("state = 'pending'")),
         Index("ix_proposals_turn_id", "turn_id"),
+        Index("ix_proposals_conversation_id", "conversation_id"),
     )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.tables.base import Base, Id, Instant
 
-#: H3 resolution of the cells that places, stations and vehicles are indexed by (edge about 200 m)
+#: H3 resolution of the cells that places, stations and vehicles are counted in (edge about 200 m)
 H3_RESOLUTION = 9
 
 
@@ -42,6 +42,19 @@ class Metro(Base):
     booking_min_minutes: Mapped[int] = mapped_column(default=15)
     booking_max_days: Mapped[int] = mapped_column(default=7)
     proposal_minutes: Mapped[int] = mapped_column(default=5)
+    cancel_free_minutes: Mapped[int] = mapped_column(default=60, server_default="60")
+    cancel_grace_minutes: Mapped[int] = mapped_column(default=5, server_default="5")
+    #: 0 = nobody has to cool down
+    cool_down_holds: Mapped[int] = mapped_column(default=3, server_default="3")
+    cool_down_hours: Mapped[int] = mapped_column(default=24, server_default="24")
+    cool_down_minutes: Mapped[int] = mapped_column(default=60, server_default="60")
+    unlock_radius_meters: Mapped[int] = mapped_column(default=100, server_default="100")
+    return_radius_meters: Mapped[int] = mapped_column(default=50, server_default="50")
+    return_accuracy_meters: Mapped[int] = mapped_column(default=100, server_default="100")
+    return_settle_minutes: Mapped[int] = mapped_column(default=15, server_default="15")
+    return_warning_minutes: Mapped[int] = mapped_column(default=30, server_default="30")
+    late_grace_minutes: Mapped[int] = mapped_column(default=10, server_default="10")
+    appeal_days: Mapped[int] = mapped_column(default=14, server_default="14")
     created_at: Mapped[Instant]
 
     __table_args__ = (Index("ix_metros_one_default", "is_default", unique=True, postgresql_where="is_default"),)
@@ -74,7 +87,6 @@ class Place(Base):
             "name_folded",
             postgresql_ops={"name_folded": "text_pattern_ops"},
         ),
-        Index("ix_places_metro_id_h3_cell", "metro_id", "h3_cell"),
     )
 
 
@@ -94,7 +106,6 @@ class Station(Base):
     __table_args__ = (
         UniqueConstraint("metro_id", "osm_ref"),
         CheckConstraint("capacity > 0", name="capacity"),
-        Index("ix_stations_metro_id_h3_cell", "metro_id", "h3_cell"),
         Index("ix_stations_metro_id_lat_lon", "metro_id", "lat", "lon"),
     )
 

@@ -86,7 +86,10 @@ DecideProposalResult = Annotated[
     | errors.ProposalChangedError
     | errors.ProposalDecidedError
     | errors.VehicleUnavailableError
+    | errors.DrivingLicenceRequiredError
+    | errors.CoolDownError
     | errors.ReservationClosedError
+    | errors.CancellationFeeError
     | errors.InvalidInputError
     | errors.NotFoundError,
     strawberry.union("DecideProposalResult", description="What a decision can answer."),

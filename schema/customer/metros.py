@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, cast
 
 import strawberry
+from strawberry import field
 
+from domain import errors, ids, search
 from domain import fleet as vehicles_domain
-from domain import ids
-from resolvers import fleet, metros
-from schema import access
+from resolvers import areas, fleet, metros
+from schema import access, connections
 from schema.connections import Connection, connection
-from schema.types.geo import LatLngInput
+from schema.types.geo import AreaInput, LatLngInput
 from schema.types.metros import Metro, Place
 from schema.types.vehicles import Vehicle, VehicleType
 
 MetroId = Annotated[strawberry.ID, strawberry.argument(description="The metro.")]
-First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
-After = Annotated[str | None, strawberry.argument(description="`endCursor` of the page before.")]
+First = connections.First
+After = connections.After
+
+
+_WINDOW = "When a car or van is wanted, by the rules of booking; now when left out."
+
+
+@strawberry.input(
+    description="A time to book a car or van for: 7 days ahead and long at most, where the metro does not say otherwise."
+)
+class BookingWindowInput:
+    starts_at: datetime = field(description="When it is to be taken.")
+    ends_at: datetime = field(description="When it is to be back.")
+
+
+def _area(area: AreaInput | None, near: LatLngInput | None, radius_meters: int) -> search.Area:
+    if (area is None) == (near is None):
+        raise errors.InvalidInput.of("area", "Say where to look, in one way: give area, or near with radiusMeters.")
+    if area is not None:
+        return area.value("area")
+    return areas.around(cast("LatLngInput", near).value("near"), radius_meters, "radiusMeters")
 
 
 @strawberry.type
@@ -39,16 +60,18 @@ class MetroQueries:
         rows = await metros.search_places(info.context, metro_id=metro_id, search=search, near=point, first=first)
         return [Place.of(row) for row in rows]
 
-    @access.query(access.PUBLIC, "Vehicles that could be taken now, nearest first.")
+    @access.query(access.PUBLIC, "Vehicles that could be taken now, or booked for a window, nearest first.")
     async def vehicles(
         self,
         info: strawberry.Info,
         metro_id: MetroId,
-        near: Annotated[LatLngInput, strawberry.argument(description="Where to look.")],
-        radius_meters: Annotated[int, strawberry.argument(description="How far to look, 1 to 20,000.")] = 1000,
+        area: Annotated[AreaInput | None, strawberry.argument(description="Where to look; or give `near`.")] = None,
+        near: Annotated[LatLngInput | None, strawberry.argument(description="Short for `area.near`.")] = None,
+        radius_meters: Annotated[int, strawberry.argument(description="How far from `near` to look, 1 to 20,000.")] = 1000,
+        window: Annotated[BookingWindowInput | None, strawberry.argument(description=_WINDOW)] = None,
         types: Annotated[
             list[VehicleType] | None,
-            strawberry.argument(description="Which kinds; all when left out."),
+            strawberry.argument(description="Which kinds; all when left out, with `window` cars and vans."),
         ] = None,
         minimum_range_meters: Annotated[
             int, strawberry.argument(description="How far their charge must last, 0 to 1,000,000.")
@@ -60,9 +83,9 @@ class MetroQueries:
         page = await fleet.search_vehicles(
             info.context,
             metro_id=metro_id,
-            near=near.value("near"),
-            radius_meters=radius_meters,
+            area=_area(area, near, radius_meters),
             wanted=fleet.Wanted(types or (), minimum_range_meters, minimum_battery_percent),
+            span=fleet.Span(window.starts_at, window.ends_at) if window else None,
             first=first,
             after=after,
         )

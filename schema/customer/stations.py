@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
 import strawberry
 
-from domain import stations as stations_domain
 from resolvers import stations
 from schema import access
 from schema.connections import Connection, connection
 from schema.customer.metros import After, First, MetroId
-from schema.types.geo import AreaInput, BoxInput
+from schema.types.geo import AreaInput
 from schema.types.stations import StationStatus
-
-
-def _area(given: AreaInput) -> stations_domain.Area:
-    if given.near:
-        return stations.around(given.near.center.value("area.near.center"), given.near.radius_meters)
-    return stations.within(cast("BoxInput", given.box).value())
 
 
 @strawberry.type
@@ -32,5 +25,5 @@ class StationQueries:
         first: First = 20,
         after: After = None,
     ) -> Connection[StationStatus]:
-        page = await stations.search_stations(info.context, metro_id=metro_id, area=_area(area), first=first, after=after)
+        page = await stations.search_stations(info.context, metro_id=metro_id, area=area.value("area"), first=first, after=after)
         return connection(page, StationStatus.of)

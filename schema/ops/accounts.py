@@ -44,7 +44,13 @@ class StaffQueries:
 class StaffMutations:
     @access.mutation(access.PUBLIC, "Sign in as a member of staff; five tries a minute per account and address.")
     async def sign_in(self, info: strawberry.Info, input: Annotated[SignInInput, access.INPUT]) -> SignInResult | None:
-        signed_in = await accounts.sign_in(info.context, Audience.OPS, email=input.email, password=input.password)
+        signed_in = await accounts.sign_in(
+            info.context,
+            Audience.OPS,
+            email=input.email,
+            password=input.password,
+            second_factor_code=input.second_factor_code,
+        )
         return SignInSuccess.of(signed_in)
 
     @access.mutation(access.PUBLIC, "New tokens for a session of staff; a refresh token used twice ends its session.")

@@ -10,6 +10,7 @@ import strawberry
 from strawberry import field
 
 from domain import fleet as domain_fleet
+from domain import reports
 from resolvers import dispatch, fleet, metros
 from schema import access, errors, sharing
 from schema.connections import Connection, connection
@@ -80,11 +81,15 @@ ReportVehicleResult = Annotated[
 
 @strawberry.type
 class FleetMutations:
-    @access.mutation(access.STAFF, "Correct what is known of a vehicle. Setting the same values again changes nothing.")
+    @access.mutation(
+        access.STAFF,
+        "Correct what is known of a vehicle. Setting the same values again changes nothing. What goes out of service loses its"
+        " reservations: their riders are told at once, with what else is free.",
+    )
     async def report_vehicle(
         self, info: strawberry.Info, input: Annotated[ReportVehicleInput, access.INPUT]
     ) -> ReportVehicleResult | None:
-        report = domain_fleet.Report(
+        report = reports.Report(
             state=input.state,
             battery_percent=input.battery_percent,
             odometer_meters=input.odometer_meters,

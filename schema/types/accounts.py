@@ -11,11 +11,20 @@ from strawberry import field
 from domain import accounts, ids, sessions
 from domain.actor import Actor
 from resolvers import accounts as account_resolvers
+from resolvers import privacy, second_factors
 from resolvers.accounts import SignedIn
 from schema import enums, fields
 from schema.nodes import Node
+from schema.types.commutes import CommuteFields
+from schema.types.notifications import NotificationFields
+from schema.types.payments import PaymentFields
+from schema.types.privacy import Consent, DataExport
+from schema.types.profiles import ProfileFields
+from schema.types.trips import OpenTripField
 
 Role = enums.Role
+HAS_SECOND_FACTOR = "Whether signing in takes a code of an app beside the password."
+CODES_LEFT = "Recovery codes that have not been used; 10 at most, 0 without a second factor."
 SESSIONS = "Where you are signed in, the session refreshed last first; 100 at most."
 
 
@@ -40,15 +49,16 @@ async def _sessions(info: strawberry.Info) -> list[SignInSession]:
 
 
 @strawberry.type(description="A rider's account, as the rider sees it.")
-class Customer(Node):
+class Customer(Node, ProfileFields, CommuteFields, NotificationFields, OpenTripField, PaymentFields):
     email: str = field(description="Also the name to sign in with.")
     name: str = field(description="What to call the rider.")
     language: str = field(description="BCP 47 tag of the preferred language.")
+    phone: str | None = field(description="E.164; null when the rider has given none.")
     position: strawberry.Private[object]
 
     @fields.resolved(
-        "`customerReservationChanged` continues from here: pass it as `after`. Ask for it first, and for the reservations in an"
-        " operation after that: then no change between the two is missed."
+        "`customerReservationChanged`, `customerTripChanged` and `customerNotifications` continue from here: pass it as `after`."
+        " Ask for it first, and for what they show in an operation after that: then nothing between the two is missed."
     )
     def cursor(self, info: strawberry.Info) -> str:
         return str(info.context.runtime.cursors.of_position(self.position))
@@ -57,6 +67,26 @@ class Customer(Node):
     async def sessions(self, info: strawberry.Info) -> list[SignInSession]:
         return await _sessions(info)
 
+    @fields.resolved("Archives of everything about the rider, latest first; 20 at most.")
+    async def exports(self, info: strawberry.Info) -> list[DataExport]:
+        return [DataExport.of(row) for row in await privacy.list_exports(info.context)]
+
+    @fields.resolved("Consents in force, one a purpose that was ever asked for; 5 at most.")
+    async def consents(self, info: strawberry.Info) -> list[Consent]:
+        return [Consent.of(row) for row in await privacy.list_consents(info.context)]
+
+    @fields.resolved("What the rider granted and took back, latest first; 100 at most.")
+    async def consent_history(self, info: strawberry.Info) -> list[Consent]:
+        return [Consent.of(row) for row in await privacy.list_consent_history(info.context)]
+
+    @fields.resolved(HAS_SECOND_FACTOR)
+    async def has_second_factor(self, info: strawberry.Info) -> bool:
+        return (await second_factors.find_protection(info.context)).has_second_factor
+
+    @fields.resolved(CODES_LEFT)
+    async def recovery_codes_left(self, info: strawberry.Info) -> int:
+        return (await second_factors.find_protection(info.context)).recovery_codes_left
+
     @classmethod
     def of(cls, row: accounts.Customer) -> Customer:
         return cls(
@@ -64,6 +94,7 @@ class Customer(Node):
             email=row.email,
             name=row.name,
             language=row.language,
+            phone=row.phone,
             position=row.position,
         )
 
@@ -77,6 +108,14 @@ class StaffMember(Node):
     @fields.resolved(SESSIONS)
     async def sessions(self, info: strawberry.Info) -> list[SignInSession]:
         return await _sessions(info)
+
+    @fields.resolved(HAS_SECOND_FACTOR)
+    async def has_second_factor(self, info: strawberry.Info) -> bool:
+        return (await second_factors.find_protection(info.context)).has_second_factor
+
+    @fields.resolved(CODES_LEFT)
+    async def recovery_codes_left(self, info: strawberry.Info) -> int:
+        return (await second_factors.find_protection(info.context)).recovery_codes_left
 
     @classmethod
     def of(cls, row: accounts.StaffMember) -> StaffMember:
@@ -125,10 +164,36 @@ class ChangePasswordSuccess:
     is_changed: bool = field(description="Always true.")
 
 
+@strawberry.type(description="If the address has an account, a mail with a link is on its way. The answer is the same if not.")
+class RequestPasswordResetSuccess:
+    is_requested: bool = field(description="Always true. The link is good for one hour.")
+
+
+@strawberry.type(description="The new password is in force; all sessions are over. A second factor is asked for as before.")
+class ResetPasswordSuccess:
+    is_changed: bool = field(description="Always true.")
+
+
+@strawberry.input(description="Whose password is forgotten.")
+class RequestPasswordResetInput:
+    email: str = field(description="Of the account; upper and lower case are the same.")
+
+
+@strawberry.input(description="The link in the mail and the password to be.")
+class ResetPasswordInput:
+    token: str = field(description="What the link ends with.")
+    new_password: str = field(description="8 to 1,024 characters.")
+
+
 @strawberry.input(description="Who signs in.")
 class SignInInput:
     email: str = field(description="Upper and lower case are the same.")
     password: str = field(description="1,024 characters at most.")
+    second_factor_code: str | None = field(
+        default=None,
+        description="Of an account that has a second factor: the six digits that the app shows, good once, 30 seconds before"
+        " and after its time too; or a recovery code.",
+    )
 
 
 @strawberry.input(description="The session to go on with.")
@@ -149,4 +214,4 @@ class SignOutEverywhereInput:
 @strawberry.input(description="The password that is and the one to be.")
 class ChangePasswordInput:
     current_password: str = field(description="The one to sign in with so far.")
-    new_password: str = field(description="1,024 characters at most.")
+    new_password: str = field(description="8 to 1,024 characters.")

@@ -1,13 +1,15 @@
-"""Points and boxes on the map."""
+"""Points, boxes and shapes on the map."""
 
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import strawberry
 from strawberry import field
 
-from domain import errors, values
+from domain import errors, search, values
+from resolvers import areas
 
 
 @strawberry.type(description="A point, WGS 84.")
@@ -48,3 +50,10 @@ class CircleInput:
 class AreaInput:
     near: CircleInput | None = field(description="Around a point.", default=strawberry.UNSET)
     box: BoxInput | None = field(description="In a box, 5 degrees wide and high at most.", default=strawberry.UNSET)
+
+    def value(self, path: str) -> search.Area:
+        if self.near:
+            return areas.around(
+                self.near.center.value(f"{path}.near.center"), self.near.radius_meters, f"{path}.near.radiusMeters"
+            )
+        return areas.within(cast("BoxInput", self.box).value(), f"{path}.box")

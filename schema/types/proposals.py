@@ -74,14 +74,19 @@ class ProposedCancellation:
     vehicle_type: VehicleType = field(description="What is reserved.")
     plate: str = field(description="What is written on the vehicle.")
     starts_at: datetime = field(description="When the reservation starts.")
+    fee: Money | None = field(description="What it costs; null when it is free. A yes pays this and nothing else.")
+    free_until: datetime | None = field(description="Until when it is or was free; null when there is no limit.")
 
     @classmethod
     def of(cls, summary: dict[str, Any]) -> ProposedCancellation:
+        free_until = summary.get("freeUntil")
         return cls(
             reservation_id=strawberry.ID(summary["reservationId"]),
             vehicle_type=values.VehicleType(str(summary["vehicleType"]).lower()),
             plate=summary["plate"],
             starts_at=datetime.fromisoformat(summary["startsAt"]),
+            fee=Money.of(values.Money(summary["feeMinor"], summary["currency"])) if summary.get("feeMinor") else None,
+            free_until=datetime.fromisoformat(free_until) if free_until else None,
         )
 
 

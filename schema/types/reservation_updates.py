@@ -18,7 +18,7 @@ from schema.types.streams import ResyncRequired, TimedEvent
 from schema.types.vehicles import VehicleType
 
 
-@strawberry.type(description="One of the rider's own reservations was made, cancelled, or is over.")
+@strawberry.type(description="One of the rider's own reservations was made, changed, extended, cancelled, or is over.")
 class OwnReservationChanged(TimedEvent):
     reservation_id: strawberry.ID = field(description="The reservation.")
     state: ReservationState = field(description="Where it stands now.")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 from strawberry import field
 
-from domain import fleet, ids
-from schema import enums
+from domain import errors, estimates, fleet, ids
+from schema import enums, fields
 from schema.nodes import Node
-from schema.types.geo import LatLng
+from schema.types.estimates import RideEstimate
+from schema.types.geo import LatLng, LatLngInput
 from schema.types.stations import Station
 
 VehicleType = enums.VehicleType
@@ -29,12 +31,36 @@ class Vehicle(Node):
     plate: str = field(description="What is written on it.")
     battery_percent: int = field(description=_BATTERY)
     current_range_meters: int = field(description=_RANGE)
-    position: LatLng = field(description="Where it was last seen.")
+    position: LatLng | None = field(
+        description="Where it was last seen; null while somebody else rides it, and of a trip or reservation that is over."
+    )
     distance_meters: int | None = field(description="Great circle from the point searched near; null when nothing was searched.")
     station: Station | None = field(description=_STATION)
+    row: strawberry.Private[fleet.Vehicle]
+
+    @fields.resolved("What a ride on it to a destination would take. Nothing is reserved, and no price promised.")
+    async def estimate(
+        self,
+        info: strawberry.Info,
+        destination: Annotated[LatLngInput, strawberry.argument(description="Where to.")],
+    ) -> RideEstimate:
+        end = destination.value("destination")
+        if self.position is None:
+            raise errors.VehicleUnavailable("Where it is now is not yours to know: search for a vehicle near you.")
+        tariffs = await info.context.tariffs.load(self.row.metro_id)
+        found = estimates.estimate_ride(
+            self.row.vehicle_type,
+            self.row.position,
+            end,
+            range_meters=self.row.current_range_meters,
+            tariff=tariffs.get(self.row.vehicle_type),
+        )
+        return RideEstimate.of(found)
 
     @classmethod
-    def of(cls, row: fleet.Vehicle) -> Vehicle:
+    def of(cls, row: fleet.Vehicle, *, is_own_ride: bool = False, is_past: bool = False) -> Vehicle:
+        """`is_past`: who had it once does not see by that where those ride to who have it since."""
+        is_shown = not is_past and (is_own_ride or not row.is_ridden)
         return cls(
             id=strawberry.ID(ids.encode(ids.VEHICLE, row.published_id)),
             vehicle_type=row.vehicle_type,
@@ -42,9 +68,10 @@ class Vehicle(Node):
             plate=row.plate,
             battery_percent=row.battery_percent,
             current_range_meters=row.current_range_meters,
-            position=LatLng(lat=row.lat, lon=row.lon),
+            position=LatLng(lat=row.lat, lon=row.lon) if is_shown else None,
             distance_meters=None if row.distance_meters is None else round(row.distance_meters),
-            station=None if row.station is None else Station.of(row.station),
+            station=None if row.station is None or is_past else Station.of(row.station),
+            row=row,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic_ai import Agent
@@ -41,7 +42,7 @@ class Chat:
     async def say(self, text: str | None, **extra: Any) -> str:
         """The agent's answer; `calls` then holds the tool calls of this turn."""
         said = {"now": self.now, "timezone": "Europe/Berlin", "metro": "Testburg", "position": self.position, "language": "en"}
-        agent = Agent(OfflineModel(), toolsets=[] if extra else [_toolset(self)])
+        agent = Agent(OfflineModel(), toolsets=[] if extra else [self._tools])
         result = await agent.run(context.prompt_of(said | extra, text), message_history=self.messages)
         self.turns.append(result.new_messages())
         self.calls = [
@@ -52,6 +53,10 @@ class Chat:
             if isinstance(part, ToolCallPart)
         ]
         return result.output
+
+    @cached_property
+    def _tools(self) -> FunctionToolset[None]:
+        return _toolset(self)
 
     @property
     def messages(self) -> list[ModelMessage]:

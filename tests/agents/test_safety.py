@@ -9,11 +9,13 @@ from typing import Any
 from pydantic_ai import models
 from pydantic_ai.messages import ModelMessage, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
+from sqlalchemy import select
 
 from agents.router import Backend, ModelRouter
 from agents.turns import answer_turn
 from domain import chat, ids, proposals, tables
-from tests.agents.world import World, sign_up
+from domain.values import VehicleState
+from tests.agents.world import CENTRAL, World, sign_up
 
 _NAMES = [
     "find_places", "find_vehicles", "plan_route", "quote", "reserve_vehicle", "cancel_reservation", "show_proposal",
@@ -136,3 +138,25 @@ async def test_a_report_can_call_nothing(world: World) -> None:
 
 def test_no_test_reaches_a_provider() -> None:
     assert models.ALLOW_MODEL_REQUESTS is False
+
+
+async def test_a_model_does_not_learn_where_somebody_rides(world: World) -> None:
+    async with world.session_factory.begin() as session:
+        ridden = (await session.execute(select(tables.Vehicle).limit(1))).scalar_one()
+        ridden.state = VehicleState.ON_TRIP
+    given = {"origin": "here", "vehicle_id": ids.encode(ids.VEHICLE, ridden.published_id)}
+
+    async def ask(messages: list[ModelMessage], info: AgentInfo) -> Any:
+        del info
+        if len(messages) > 1:
+            yield "That is all."
+        else:
+            yield {0: DeltaToolCall("plan_route", json.dumps(given), tool_call_id="call_1")}
+
+    router = ModelRouter()
+    router.backends = [Backend("curious", FunctionModel(stream_function=ask))]
+    world.with_models(router)
+    await answer_turn(await world.send("how far is it?", CENTRAL), runtime=world.runtime)
+    ((_, returned),) = await world.events("tool.returned")
+    assert "distance" not in json.dumps(returned["result"]).lower()
+    assert "riding" in json.dumps(returned["result"])

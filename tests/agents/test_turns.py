@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from itertools import groupby
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import delete, select
 
 from agents.router import ModelRouter
 from agents.turns import answer_turn
-from domain import proposals, tables, turns
+from domain import errors, proposals, tables, turns
 from domain.tables import TurnState
 from tests.agents.world import CENTRAL, World
 
@@ -77,6 +78,18 @@ async def test_a_car_is_asked_for_its_duration_and_booked_for_that_window(world:
     assert pending.summary["priceMinor"] == 100 + 120 * 19
 
 
+async def test_a_rider_who_may_not_drive_is_told_so_when_asking_and_when_confirming(world: World) -> None:
+    await world.say("A car tomorrow at 8:30 near Central Station")
+    await world.say("for 2 hours")
+    async with world.session_factory.begin() as session:
+        await session.execute(delete(tables.DrivingLicence))
+    with pytest.raises(errors.DrivingLicenceRequired):
+        await world.decide(proposals.Decision.APPROVE)
+    assert await world.pending() is not None, "it may be confirmed once the licence is verified"
+    assert "driving licence" in await world.say("Book a car at Central Station tomorrow at 9 for 2 hours")
+    assert await world.count_reservations() == 0
+
+
 async def test_a_rule_of_booking_is_relayed_in_words(world: World) -> None:
     assert "30 minutes ahead" in await world.say("Book a bike at Central Station at 18:00")
     assert "7 days ahead" in await world.say("Book a car at Central Station on 12 December at 9 for 2 hours")
@@ -125,7 +138,7 @@ async def test_a_second_worker_takes_over_and_the_first_writes_nothing_more(worl
     await world.until("text.delta")
     world.with_models(ModelRouter())
     await answer_turn(turn_id, runtime=world.runtime)
-    await asyncio.wait_for(first, 5)
+    await asyncio.wait_for(first, 30)
     events = await world.events()
     restarted = [kind for kind, _ in events].index("turn.attempt_restarted")
     assert {payload["attempt"] for _, payload in events[restarted:]} == {2}

@@ -19,6 +19,7 @@ from domain.actor import Actor, Audience, Role
 from domain.places import fold
 from domain.tables.geography import H3_RESOLUTION
 from domain.values import LatLng, VehicleType
+from tests import factories
 from tests.conftest import FixedClock
 
 CENTRAL = LatLng(49.4036, 8.6757)
@@ -79,7 +80,7 @@ class World:
 
     async def until(self, kind: str) -> None:
         """Returns when the log has an event of that kind."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await self.events(kind):
                 await asyncio.sleep(0.01)
 
@@ -211,4 +212,5 @@ async def sign_up(session: AsyncSession, clock: FixedClock, email: str = "rider@
     customer = tables.Customer(id=ids.new(), email=email, name="Rider", created_at=clock.now())
     session.add(customer)
     await session.flush()
+    await factories.add_licence(session, customer.id)
     return Actor(Audience.CUSTOMER, customer.id, Role.RIDER, session_id=ids.new())

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import exc, text
 
 from app import database
 from app.database import SessionFactory
@@ -34,7 +34,7 @@ async def _fill(sessions: SessionFactory) -> list[Any]:
 async def _cut(url: str, pooled: list[Any]) -> None:
     with psycopg.connect(url, autocommit=True) as other:
         assert other.execute(CUT).fetchone() == (POOLED,)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not all(one.is_closed() for one in pooled):
             await asyncio.sleep(0.001)
 
@@ -49,3 +49,10 @@ async def test_connections_that_died_in_the_pool_fail_nobody(database_url: str, 
                     await session.execute(text("select 1"))
                 else:
                     await eventlog.read_after(session, "dispatch:none", eventlog.Position(1, 0, 0))
+
+
+async def test_what_is_logged_of_a_failed_statement_names_nobody(database_url: str) -> None:
+    async with database.opened(Settings(), database_url) as sessions, sessions() as session:
+        with pytest.raises(exc.DBAPIError) as raised:
+            await session.execute(text("select 1 / (length(:email) - 15)"), {"email": "ada@example.org"})
+    assert "ada@" not in str(raised.value)

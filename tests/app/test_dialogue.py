@@ -28,7 +28,7 @@ Messages = list[dict[str, Any]]
 def doomed(serve: Launcher, databases: Databases) -> Iterator[LiveServer]:
     """A probe that this test shuts down."""
     url = databases.clone(databases.template("empty", database.migrate))
-    server = serve(url, "--no-worker", "--no-prepared", "--protocol-probe")
+    server = serve(url, "--no-worker", "--no-prepared", "--protocol-probe", NIMROD_DRAIN_SECONDS="60")
     yield server
     server.stop()
     databases.drop(url)
@@ -69,7 +69,7 @@ async def test_a_shutdown_lets_what_has_an_end_come_to_it_and_sends_the_rest_els
         assert [one["type"] for one in told] == ["next", "complete"]
         assert told[0]["payload"]["data"] == {"slow": "hello at last"}
         assert (await closing(busy))[0] == CloseCode.RESTART
-    assert await asyncio.to_thread(doomed.process.wait, 10) == 0
+    assert await asyncio.to_thread(doomed.process.wait, 40) == 0
 
 
 async def test_a_shutdown_does_not_wait_for_peers_that_never_answer(doomed: LiveServer) -> None:
@@ -78,7 +78,7 @@ async def test_a_shutdown_does_not_wait_for_peers_that_never_answer(doomed: Live
         assert (await receive(silent))["id"] == "stream"
         silent.transport.pause_reading()
         doomed.process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(doomed.process.wait, 8) == 0
+        assert await asyncio.to_thread(doomed.process.wait, 40) == 0
 
 
 async def init(connection: ClientConnection, token: str) -> dict[str, Any]:

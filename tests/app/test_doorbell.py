@@ -132,7 +132,7 @@ async def test_rings_that_nobody_takes_become_one(monkeypatch: pytest.MonkeyPatc
 async def test_a_bell_that_cannot_be_rung_costs_nothing_but_time() -> None:
     bell = Doorbell.at("redis://127.0.0.1:1/0", "unused")
     async with listening(bell):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await bell.ring(["a"])
         assert not bell.is_listening
 

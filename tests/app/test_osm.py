@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
 
 import osmium
 import pytest
@@ -15,10 +14,8 @@ from domain.values import LatLng
 from tests.app import map_files
 
 
-def test_a_real_city_is_read_in_seconds() -> None:
-    begun = perf_counter()
+def test_a_real_city_is_read() -> None:
     city_map = osm.read_map(map_files.real_map())
-    assert perf_counter() - begun < 8
     assert (city_map.name, city_map.country_code, city_map.timezone) == ("Heidelberg", "DE", "Europe/Berlin")
     assert city_map.attribution == "© OpenStreetMap contributors"
 

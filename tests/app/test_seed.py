@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 from uuid import UUID
 
 import h3
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
-from app import city, new_metro, osm, seed, tiles
+from app import city, database, new_metro, osm, seed, tiles
 from app.database import SessionFactory
 from domain import tables
 from domain.actor import Role
-from domain.values import LatLng, VehicleState, VehicleType
+from domain.values import LatLng, LicenceState, VehicleState, VehicleType
+from tests import factories
 from tests.app import map_files
-from tests.conftest import FixedClock
+from tests.conftest import PATIENT, FixedClock
+from tests.databases import Databases
 
 _TABLES = [tables.Metro, tables.Place, tables.Station, tables.Zone, tables.Tariff, tables.Vehicle]
 
@@ -55,19 +58,42 @@ def now(clock: FixedClock) -> Callable[[], datetime]:
     return clock.now
 
 
+@pytest.fixture(scope="session")
+def seeded(databases: Databases, map_data: Path, city_file: Path, city_tiles: Path) -> str:
+    """Template of a database into which the generated city was seeded once."""
+
+    async def seed_it(url: str) -> None:
+        async with database.opened(PATIENT, url) as sessions:
+            await seed.seed_metro(sessions, data_dir=map_data, map_path=city_file, clock_now=FixedClock().now)
+
+    def fill(url: str) -> None:
+        with ThreadPoolExecutor(1) as beside_any_loop:
+            beside_any_loop.submit(asyncio.run, seed_it(url)).result()
+
+    return databases.template("nimburg", fill, base=databases.template("empty", database.migrate))
+
+
 @pytest.fixture
-async def nimburg(
-    session_factory: SessionFactory, map_data: Path, city_file: Path, city_tiles: Path, now: Callable[[], datetime]
-) -> UUID:
-    return await seed.seed_metro(session_factory, data_dir=map_data, map_path=city_file, clock_now=now)
+def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """With the generated city for who asks for it, else without rows."""
+    has_city = "nimburg" in request.fixturenames
+    template = request.getfixturevalue("seeded") if has_city else databases.template("empty", database.migrate)
+    url = databases.clone(template)
+    yield url
+    databases.drop(url)
 
 
-async def test_a_whole_city_is_seeded_in_seconds(
+@pytest.fixture
+async def nimburg(session_factory: SessionFactory) -> UUID:
+    (metro,) = await _rows(session_factory, tables.Metro)
+    found: UUID = metro.id
+    return found
+
+
+async def test_a_whole_city_is_seeded(
     session_factory: SessionFactory, map_data: Path, city_file: Path, city_tiles: Path, now: Callable[[], datetime]
 ) -> None:
-    begun = perf_counter()
     await seed.seed_metro(session_factory, data_dir=map_data, map_path=city_file, clock_now=now)
-    assert perf_counter() - begun < 5
     types = Counter(vehicle.vehicle_type for vehicle in await _rows(session_factory, tables.Vehicle))
     assert types == {
         VehicleType.SCOOTER_STANDING: 2000,
@@ -118,6 +144,19 @@ async def test_no_scooter_is_left_in_the_pedestrian_area(session_factory: Sessio
     ]
     inside = [scooter for scooter in scooters if h3.latlng_to_cell(scooter.lat, scooter.lon, 10) in cells]
     assert len(inside) < len(scooters) * 0.01  # a step across its border
+
+
+async def test_zones_are_drawn_as_geojson_wants_it(session_factory: SessionFactory, nimburg: UUID) -> None:
+    def area(ring: list[list[float]]) -> float:
+        return sum(here[0] * there[1] - there[0] * here[1] for here, there in pairwise(ring))
+
+    for zone in await _rows(session_factory, tables.Zone):
+        parts = zone.geometry["coordinates"]
+        assert parts
+        for outer, *holes in parts:
+            assert all(ring[0] == ring[-1] for ring in (outer, *holes))
+            assert area(outer) > 0, "counterclockwise around the outside"
+            assert all(area(hole) < 0 for hole in holes), "clockwise around holes"
 
 
 async def test_every_type_has_a_tariff_in_the_currency_and_vat_of_the_country(
@@ -205,6 +244,22 @@ async def test_without_a_map_a_demo_makes_up_its_city(
     assert riders["rider@nimrod.example"] == "hashed:nimrod-demo"
     staff = {person.email: (person.role, person.metro_ids) for person in await _rows(session_factory, tables.Staff)}
     assert staff["dispatcher@nimrod.example"] == (Role.DISPATCHER, None)
+
+
+async def test_demo_riders_of_before_get_a_licence_and_keep_the_one_they_submitted(
+    session_factory: SessionFactory, now: Callable[[], datetime]
+) -> None:
+    hasher = CountingHasher()
+    await seed.seed_demo_accounts(session_factory, hasher=hasher, clock_now=now)
+    async with session_factory.begin() as session:
+        first = (await session.scalars(select(tables.DrivingLicence).limit(1))).one()
+        await session.execute(delete(tables.DrivingLicence).where(tables.DrivingLicence.id != first.id))
+        first.state, first.reason = LicenceState.REJECTED, "Blurred."
+        await factories.add_customer(session, has_licence=False)
+    await seed.seed_demo_accounts(session_factory, hasher=hasher, clock_now=now)
+    assert hasher.hashed == 1
+    states = Counter(licence.state for licence in await _rows(session_factory, tables.DrivingLicence))
+    assert states == {LicenceState.REJECTED: 1, LicenceState.VERIFIED: 3}, "nobody but demo riders gets one"
 
 
 async def test_without_a_demo_nobody_gets_a_known_password_and_no_city_is_made_up(

@@ -79,13 +79,13 @@ async def test_a_bad_token_closes_the_socket(live_server: LiveServer, authorizat
 
 
 async def test_a_socket_closes_when_its_token_runs_out(live_server: LiveServer) -> None:
-    token = await hosting.rider_token(live_server, expires_in_seconds=1.5)
+    token = await hosting.rider_token(live_server, expires_in_seconds=3)
     async with riders.chatting(live_server) as chat, connected(live_server.ws_url) as connection:
         await _init(connection, token)
         started = time.monotonic()
         await _subscribe(connection, "1", documents.CHAT_EVENTS, id=chat.conversation_id)
         assert await closing(connection) == (4403, "Access token expired")
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 15
         await chat.say("hello")
         await chat.stream.until("TurnFinished")
 

@@ -14,6 +14,7 @@ from app.settings import Settings
 from tests.journeys import clients, documents, hosting, riders
 from tests.journeys.clients import Api, StreamEnded
 from tests.live import LiveServer
+from tests.log import until_settled
 
 WATCH = """subscription($id: ID!, $after: String) { opsDispatchUpdates(metroId: $id, after: $after) {
   ... on StreamEvent { cursor } } }"""
@@ -109,6 +110,7 @@ async def test_many_who_come_back_read_the_log_once_and_miss_nothing(
     metro, vehicle = await riders.watched_metro(staff), (await riders.free_vehicles(staff, "CAR"))[0]
     for _ in range(5):
         await staff.run(REPORT, id=vehicle["id"])
+    await until_settled(live_server.database_url)
     executions: list[Any] = []
     schema = app.state.sockets.streams.schema
     stream = schema.stream

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from functools import partial
 from typing import Any
 
 from tests import live
@@ -25,6 +26,8 @@ class Watching:
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
+            # A shell that runs this in the background has its children ignore it.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         assert self.process.stderr is not None
         self.greeting = self.process.stderr.readline()
@@ -36,7 +39,7 @@ class Watching:
     def end(self) -> tuple[str, int]:
         """What it says after Ctrl-C, and how it ends."""
         self.process.send_signal(signal.SIGINT)
-        output, complaint = self.process.communicate(timeout=15)
+        output, complaint = self.process.communicate(timeout=60)
         return output + complaint, self.process.returncode
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -69,6 +69,22 @@ async def test_a_hold_that_nobody_unlocks_lapses_and_frees_the_vehicle(live_serv
     await waiting.until(lambda: riders.rows(live_server.database_url, state, id=reservation_id) == [("expired", "available")])
     again = await riders.reserve(api, bike["id"])
     assert again["__typename"] == "ReserveVehicleSuccess"
+    # Given up, so that this rider's next hold is none after too many that lapsed.
+    await api.run(documents.CANCEL, input={"reservationId": again["reservation"]["id"], "idempotencyKey": uuid4().hex})
+
+
+async def test_a_car_that_goes_out_of_service_by_any_road_loses_its_bookings(live_server: LiveServer) -> None:
+    api = Api(live_server.graphql_url, live_server.rider2_token)
+    car = (await riders.free_vehicles(api, "CAR"))[-2]
+    begin = datetime.now(UTC) + timedelta(hours=1)
+    window = {"startsAt": begin.isoformat(), "endsAt": (begin + timedelta(hours=1)).isoformat()}
+    made = (await riders.reserve(api, car["id"], **window))["reservation"]
+    reservation_id = ids.decode(made["id"], ids.RESERVATION)
+    towed = "update vehicles set state = 'elsewhere' where id = (select vehicle_id from reservations where id = %s)"
+    _execute(live_server.database_url, towed, reservation_id)
+    cause = "select state, cancel_cause from reservations where id = %(id)s"
+    gone = [("cancelled", "vehicle_withdrawn")]
+    await waiting.until(lambda: riders.rows(live_server.database_url, cause, id=reservation_id) == gone, seconds=30)
 
 
 async def test_a_job_of_a_worker_that_is_gone_is_taken_over(demo_database: str, live_data_dir: Path, waiting_turn: UUID) -> None:
@@ -154,8 +170,9 @@ async def test_history_that_nobody_needs_is_forgotten(demo_database: str, live_d
     assert riders.rows(demo_database, "select count(*) from event_log where kind = 'turn.finished'") == [(1,)]
 
 
-async def test_sessions_that_have_expired_are_forgotten_with_their_tokens(demo_database: str, live_data_dir: Path) -> None:
-    """More of both than one transaction may delete."""
+async def test_sessions_links_and_secrets_that_have_expired_are_forgotten(demo_database: str, live_data_dir: Path) -> None:
+    """More sessions and refresh tokens than one transaction may delete; registrations, password resets, second factors that
+    nobody confirmed."""
     _execute(
         demo_database,
         "insert into sign_in_sessions (id, audience, account_id, refresh_hash, created_at, refreshed_at, expires_at)"
@@ -167,9 +184,43 @@ async def test_sessions_that_have_expired_are_forgotten_with_their_tokens(demo_d
         "insert into rotated_refresh_tokens (digest, session_id, rotated_at)"
         " select sha256(id::text::bytea), id, now() from sign_in_sessions",
     )
-    kept = "select (select count(*) from sign_in_sessions), (select count(*) from rotated_refresh_tokens)"
+    expiring = "now() + case n when 1 then interval '-1 s' else interval '1 hour' end from generate_series(1, 2) n"
+    _execute(
+        demo_database,
+        "insert into registrations (id, email, password_hash, name, language, document_version, created_at, expires_at)"
+        f" select gen_random_uuid(), n || '@example.org', '', '', 'en', '1', now(), {expiring}",
+    )
+    _execute(
+        demo_database,
+        "insert into password_resets (id, audience, account_id, created_at, expires_at)"
+        f" select gen_random_uuid(), 'customer', gen_random_uuid(), now(), {expiring}",
+    )
+    _execute(
+        demo_database,
+        "insert into second_factors (audience, account_id, secret, created_at, confirmed_at)"
+        " select 'customer', gen_random_uuid(), '', now() - interval '1 hour', case n when 1 then null else now() end"
+        " from generate_series(1, 2) n",
+    )
+    names = ("sign_in_sessions", "rotated_refresh_tokens", "registrations", "password_resets", "second_factors")
+    kept = "select " + ", ".join(f"(select count(*) from {name})" for name in names)
     async with working(demo_database, live_data_dir):
-        await waiting.until(lambda: riders.rows(demo_database, kept) == [(10, 10)])
+        await waiting.until(lambda: riders.rows(demo_database, kept) == [(10, 10, 1, 1, 1)])
+
+
+async def test_an_archive_whose_job_is_lost_is_begun_again_and_one_that_expired_is_thrown_away(
+    demo_database: str, live_data_dir: Path
+) -> None:
+    _execute(
+        demo_database,
+        "insert into exports (id, customer_id, state, attempt, requested_at, size_bytes, expires_at)"
+        " select gen_random_uuid(), c.id, s.state, 1, now() - interval '1 hour',"
+        "  case s.state when 'ready' then 1 end, case s.state when 'ready' then now() end"
+        " from (select id from customers limit 1) c, unnest(array['requested', 'ready']) s (state)",
+    )
+    _execute(demo_database, "insert into export_parts (export_id, number, content) select id, 0, 'old' from exports")
+    states = "select e.state, count(p.number) > 0 from exports e left join export_parts p on p.export_id = e.id group by e.id"
+    async with working(demo_database, live_data_dir):
+        await waiting.until(lambda: sorted(riders.rows(demo_database, states)) == [("expired", False), ("ready", True)])
 
 
 async def test_turns_of_one_conversation_are_answered_one_after_another(live_server: LiveServer) -> None:

@@ -254,7 +254,7 @@ class City:
 
     @asynccontextmanager
     async def _slow_events(self) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-        reader, writer = await asyncio.open_connection(sock=await small_socket(self.url), limit=4096)
+        reader, writer = await asyncio.open_connection(sock=await small_socket(self.url), limit=8192)
         body = orjson.dumps({"query": UPDATES, "variables": {"id": self.metro["id"], "after": self.metro["cursor"]}})
         head = f"Host: x\r\nAccept: {MEDIA_TYPE}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         token = f"Authorization: Bearer {self.live.dispatcher_token}\r\n"
@@ -315,7 +315,8 @@ async def served(live: LiveServer) -> AsyncIterator[dict[Delivery, tuple[FastAPI
     async with AsyncExitStack() as stack:
         found = {}
         for delivery in Delivery:
-            app = create_app(Settings(data_dir=live.data_dir, stream_delivery=delivery), live.database_url, with_worker=False)
+            settings = Settings(data_dir=live.data_dir, stream_delivery=delivery, database_timeout_seconds=60)
+            app = create_app(settings, live.database_url, with_worker=False)
             found[delivery] = (app, await stack.enter_async_context(hosting.serving(app)))
         yield found
 

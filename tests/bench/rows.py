@@ -37,6 +37,14 @@ insert into tariffs (id, metro_id, vehicle_type, version, currency, unlock_minor
 select gen_random_uuid(), '{METRO}', kind, 1, 'EUR', 100, 29, null, 19, '2020-01-01' from unnest('{{car,van}}'::text[]) kind;
 """
 
+# Everybody may drive: what is measured is reserving.
+_LICENCES = """
+insert into driving_licences (customer_id, id, country_code, number_digest, number_ending, expires_on, categories, state,
+  submitted_at, decided_at, checks)
+select id, id, 'DE', uuid_send(id), '1234', '2040-01-01', '{B}', 'verified', now(), now(), 1 from customers
+on conflict do nothing
+"""
+
 # Ids of reservations follow their start, as those of a service that has run all the time do.
 _COPIES = {
     "stations": (
@@ -87,6 +95,7 @@ def load() -> None:
         count = own.execute("select count(*) from reservations").fetchone()
         if count is None or count[0] < _EXPECTED:
             _fill(own)
+        own.execute(_LICENCES.encode())
     clean()
 
 

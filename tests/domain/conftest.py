@@ -13,6 +13,7 @@ from domain.actor import Actor
 from domain.values import VehicleType
 from tests import factories
 from tests.conftest import FixedClock
+from tests.domain.tills import Till
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,11 @@ async def city(session_factory: SessionFactory) -> City:
 async def conversation(session_factory: SessionFactory, city: City, clock: FixedClock) -> UUID:
     async with session_factory.begin() as session:
         return await chat.start_conversation(session, city.rider, city.metro.id, now=clock.now())
+
+
+@pytest.fixture
+async def till(session_factory: SessionFactory, clock: FixedClock) -> Till:
+    async with session_factory.begin() as session:
+        metro = await factories.add_metro(session, is_default=True)
+        rider, staff = await factories.add_rider(session), await factories.add_member(session)
+    return Till(session_factory, clock, metro, rider, staff=staff)

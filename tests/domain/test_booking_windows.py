@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import errors, eventlog, ids, metros
 from domain.booking_windows import START_GRACE, Window, window_for
 from domain.values import LatLng, TimeWindow, VehicleType
+from tests.domain import window_cases
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -34,6 +35,18 @@ METRO = metros.Metro(
     booking_min_minutes=15,
     booking_max_days=7,
     proposal_minutes=5,
+    cancel_free_minutes=60,
+    cancel_grace_minutes=5,
+    cool_down_holds=3,
+    cool_down_hours=24,
+    cool_down_minutes=60,
+    unlock_radius_meters=100,
+    return_radius_meters=50,
+    return_accuracy_meters=100,
+    return_settle_minutes=15,
+    return_warning_minutes=30,
+    late_grace_minutes=10,
+    appeal_days=14,
     position=eventlog.Position(1, 1, 0),
 )
 micromobility = st.sampled_from([VehicleType.BICYCLE, VehicleType.SCOOTER_STANDING])
@@ -77,6 +90,13 @@ def test_cars_and_vans_are_booked_seven_days_ahead_for_a_fixed_time(kind: Vehicl
 def test_a_start_a_moment_ago_means_now() -> None:
     assert window(VehicleType.BICYCLE, -START_GRACE).starts_at == NOW
     assert faults(VehicleType.BICYCLE, -START_GRACE - timedelta(seconds=1)) == ["startsAt"]
+
+
+@given(window_cases.cases())
+@settings(max_examples=200)
+def test_the_rules_hold_to_the_second_in_five_time_zones_on_both_nights(case: window_cases.Case) -> None:
+    """10,000 of them: `make soak`."""
+    window_cases.check(case, METRO)
 
 
 @given(micromobility | cars, offsets, st.none() | offsets)

@@ -8,16 +8,15 @@ from uuid import UUID
 import pytest
 
 from app.database import SessionFactory
-from domain import errors, eventlog, fleet, ids, reservations, search
-from domain.actor import Role
-from domain.fleet import Report, VehicleRef
+from domain import errors, fleet, ids, reservations, search
+from domain.fleet import VehicleRef
 from domain.values import Box, LatLng, TimeWindow, VehicleState, VehicleType
 from tests import factories
 from tests.conftest import FixedClock
 from tests.domain.conftest import City
-from tests.log import settled_after
 
 HERE = factories.CENTER
+AROUND = search.Area.around(HERE, 1000)
 
 
 def north(meters: float) -> LatLng:
@@ -30,9 +29,7 @@ async def test_the_nearest_free_vehicles_come_first(session_factory: SessionFact
             await factories.add_vehicle(session, city.metro, at=north(meters))
         await factories.add_vehicle(session, city.metro, at=north(50), state=VehicleState.NON_OPERATIONAL)
         await factories.add_vehicle(session, city.metro, VehicleType.CAR, at=north(10))
-        found = await search.find_vehicles_near(
-            session, city.metro.id, HERE, types=[VehicleType.BICYCLE], now=clock.now(), limit=10
-        )
+        found = await search.find_vehicles(session, city.metro.id, AROUND, types=[VehicleType.BICYCLE], now=clock.now(), limit=10)
     assert [round(vehicle.distance_meters or 0) for vehicle in found] == [100, 500, 900]
 
 
@@ -43,7 +40,7 @@ async def test_pages_of_a_search_neither_repeat_nor_skip(session_factory: Sessio
         seen: list[UUID] = []
         after: search.After | None = None
         while True:
-            page = await search.find_vehicles_near(session, city.metro.id, HERE, now=clock.now(), after=after, limit=2)
+            page = await search.find_vehicles(session, city.metro.id, AROUND, now=clock.now(), after=after, limit=2)
             if not page:
                 break
             seen += [vehicle.id for vehicle in page]
@@ -67,65 +64,11 @@ async def test_what_is_booked_is_free_outside_its_window(session_factory: Sessio
 
         async def is_free(start: timedelta, end: timedelta) -> bool:
             window = TimeWindow(clock.now() + start, clock.now() + end)
-            return bool(await search.find_vehicles_near(session, city.metro.id, HERE, window=window, now=clock.now()))
+            return bool(await search.find_vehicles(session, city.metro.id, AROUND, window=window, now=clock.now()))
 
         assert await is_free(timedelta(0), hour)
         assert await is_free(2 * hour, 3 * hour)
         assert not await is_free(1.5 * hour, 3 * hour)
-
-
-async def test_staff_correct_what_is_known_and_dispatchers_see_it(
-    session_factory: SessionFactory, city: City, clock: FixedClock
-) -> None:
-    async with session_factory.begin() as session:
-        bike = await factories.add_vehicle(session, city.metro)
-        position = await eventlog.current_position(session, eventlog.dispatch_topic(city.metro.id))
-    async with session_factory.begin() as session:
-        report = Report(VehicleState.NON_OPERATIONAL, 7, north(300), 12_345)
-        await fleet.report_vehicle(
-            session, city.dispatcher, VehicleRef(bike.published_id, published=True), report, now=clock.now()
-        )
-    async with session_factory() as session:
-        found = await fleet.get_vehicle(session, VehicleRef(bike.id, published=False))
-        (event,) = (await settled_after(session, eventlog.dispatch_topic(city.metro.id), position)).events
-    assert (found.state, found.battery_percent, found.odometer_meters) == (VehicleState.NON_OPERATIONAL, 7, 12_345)
-    assert found.position == north(300)
-    assert event.payload["state"] == "non_operational"
-    assert event.payload["batteryPercent"] == 7
-
-
-@pytest.mark.parametrize(
-    ("report", "path"),
-    [
-        (Report(VehicleState.ON_TRIP), "state"),
-        (Report(battery_percent=101), "batteryPercent"),
-        (Report(battery_percent=-1), "batteryPercent"),
-        (Report(odometer_meters=-1), "odometerMeters"),
-    ],
-)
-async def test_a_report_of_what_cannot_be_is_refused(
-    session_factory: SessionFactory, city: City, clock: FixedClock, report: Report, path: str
-) -> None:
-    async with session_factory.begin() as session:
-        bike = await factories.add_vehicle(session, city.metro)
-        with pytest.raises(errors.InvalidInput) as refusal:
-            await fleet.report_vehicle(session, city.dispatcher, VehicleRef(bike.id, published=False), report, now=clock.now())
-    assert [issue.path for issue in refusal.value.issues] == [path]
-
-
-async def test_staff_report_in_their_metros_and_not_what_is_in_use(
-    session_factory: SessionFactory, city: City, clock: FixedClock
-) -> None:
-    async with session_factory.begin() as session:
-        stranger = await factories.add_member(session, Role.TECHNICIAN, await factories.add_metro(session))
-        ridden = await factories.add_vehicle(session, city.metro, state=VehicleState.ON_TRIP)
-        ref, report = VehicleRef(ridden.id, published=False), Report(VehicleState.AVAILABLE)
-        with pytest.raises(errors.NotFound):
-            await fleet.report_vehicle(session, stranger, ref, report, now=clock.now())
-        with pytest.raises(errors.VehicleUnavailable):
-            await fleet.report_vehicle(session, city.dispatcher, ref, report, now=clock.now())
-        with pytest.raises(errors.NotFound):
-            await fleet.report_vehicle(session, city.dispatcher, VehicleRef(ids.new(), published=False), report, now=clock.now())
 
 
 async def test_a_box_shows_the_fleet_of_ones_metros_in_pages(session_factory: SessionFactory, city: City) -> None:

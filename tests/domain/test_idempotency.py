@@ -88,3 +88,17 @@ async def test_a_key_has_a_length(session_factory: SessionFactory, clock: FixedC
 def test_the_digest_does_not_hang_on_the_order_of_keys() -> None:
     assert idempotency.digest({"a": 1, "b": [1, 2]}) == idempotency.digest({"b": [1, 2], "a": 1})
     assert idempotency.digest({"a": 1}) != idempotency.digest({"a": "1"})
+
+
+async def test_a_refusal_that_leaves_something_behind_gives_its_key_back(
+    session_factory: SessionFactory, clock: FixedClock
+) -> None:
+    given: dict[str, Any] = {"account_id": ACCOUNT, "mutation": "reserve_vehicle", "key": "k"}
+    async with session_factory.begin() as first:
+        assert await idempotency.claim(first, result_id=ids.new(), given={"at": 1}, now=clock.now(), **given) is None
+        second = asyncio.ensure_future(claim(session_factory, clock.now(), at=2))
+        assert not (await asyncio.wait([second], timeout=0.1))[0], "it waits for the first"
+        await idempotency.release(first, **given)
+    assert await second is None, "it tries again, with other input"
+    with pytest.raises(errors.IdempotencyConflict):
+        await claim(session_factory, clock.now(), at=1)

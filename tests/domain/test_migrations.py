@@ -10,7 +10,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, pool
 
 from app import database
@@ -26,8 +28,7 @@ APPEND = "insert into event_log (topic, kind, version, payload, at) values (%s, 
 
 @pytest.fixture
 def first_revision(databases: Databases) -> Iterator[str]:
-    url = databases.clone("template1")
-    database.migrate(url, "0001")
+    url = databases.clone(databases.template("first", lambda made: database.migrate(made, "0001")))
     yield url
     databases.drop(url)
 
@@ -68,6 +69,31 @@ async def test_the_refresh_token_before_is_remembered_by_a_session_of_the_first_
         for token in ("before", "in force"):
             async with sessions.begin() as session:
                 assert await accounts.refresh_session(session, Audience.CUSTOMER, token, days=1, now=now) is None
+
+
+def test_riders_of_the_first_revision_have_no_driving_licence(first_revision: str) -> None:
+    with psycopg.connect(first_revision) as connection:
+        connection.execute(
+            "insert into customers (id, email, name, language, created_at) values (%s, 'ada@example.org', 'Ada', 'en', now())",
+            (uuid4(),),
+        )
+    database.migrate(first_revision)
+    with psycopg.connect(first_revision) as connection:
+        assert connection.execute("select phone, l.id from customers left join driving_licences l on true").fetchall() == [
+            (None, None)
+        ]
+
+
+def test_a_database_of_the_newest_revision_is_known_without_looking_further(database_url: str, first_revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    (head,) = ScriptDirectory.from_config(config).get_heads()
+    for url, revision, is_newest in ((database_url, head, True), (first_revision, "0001", False)):
+        engine = create_engine(database.with_driver(url, "psycopg"), poolclass=pool.NullPool)
+        with engine.connect() as connection:
+            assert MigrationContext.configure(connection).get_current_revision() == revision
+            assert database._is_newest(connection) is is_newest
+        engine.dispose()
 
 
 @pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")

@@ -16,9 +16,10 @@ from domain import chat, errors, eventlog, ids, proposals, reservations, tables,
 from domain.actor import Actor
 from domain.proposals import Decision
 from domain.tables import ProposalState, TurnKind
-from domain.values import ReservationState, VehicleState
+from domain.values import Money, ReservationState, VehicleState, VehicleType
 from tests import factories
 from tests.conftest import FixedClock
+from tests.domain.bookings import HOUR, reserve
 from tests.domain.conftest import City
 from tests.log import settled_after
 
@@ -40,8 +41,13 @@ class Scene:
         arguments = {"vehicleId": vehicle_id, "startsAt": (starts_at or now).isoformat(), "endsAt": None, "expectedMinutes": 10}
         return await self._propose(proposals.RESERVE_VEHICLE, arguments, {"plate": self.bike.plate}, attempt, now)
 
-    async def propose_cancelling(self, reservation_id: UUID, now: datetime) -> proposals.Proposal:
-        arguments = {"reservationId": ids.encode(ids.RESERVATION, reservation_id)}
+    async def propose_cancelling(
+        self, reservation_id: UUID, now: datetime, *, fee_minor: int | None = None
+    ) -> proposals.Proposal:
+        """Without a fee as proposals were when nothing had one."""
+        arguments: dict[str, Any] = {"reservationId": ids.encode(ids.RESERVATION, reservation_id)}
+        if fee_minor is not None:
+            arguments |= {"feeMinor": fee_minor, "currency": "EUR"}
         return await self._propose(proposals.CANCEL_RESERVATION, arguments, {}, 1, now)
 
     async def _propose(
@@ -252,6 +258,26 @@ async def test_a_cancellation_is_proposed_like_anything_else(scene: Scene, clock
     async with scene.session_factory() as session:
         made = await reservations.get_reservation(session, scene.rider, reserved.reservation_id)
     assert made.state is ReservationState.CANCELLED
+
+
+async def test_a_cancellation_costs_what_was_proposed_or_is_not_carried_out(scene: Scene, clock: FixedClock, city: City) -> None:
+    async with scene.session_factory.begin() as session:
+        await factories.add_tariff(session, city.metro, VehicleType.CAR, version=2, cancel_fee_minor=500)
+        car = (await factories.add_vehicle(session, city.metro, VehicleType.CAR)).id
+    start = clock.now() + 2 * HOUR
+    booked = await reserve(scene.session_factory, scene.rider, car, clock.now(), starts_at=start, ends_at=start + HOUR)
+    limit = start - HOUR
+    free = await scene.propose_cancelling(booked.id, limit, fee_minor=0)
+    with pytest.raises(errors.CancellationFee) as refusal:
+        await scene.decide(free, Decision.APPROVE, limit + timedelta(seconds=1))
+    assert refusal.value.fee == Money(500, "EUR")
+    assert await scene.pending(limit) == free
+    early = await scene.propose_cancelling(booked.id, limit, fee_minor=500)
+    with pytest.raises(errors.CancellationFee):
+        await scene.decide(early, Decision.APPROVE, limit)
+    await scene.decide(early, Decision.APPROVE, limit + timedelta(seconds=1))
+    async with scene.session_factory() as session:
+        assert (await reservations.get_reservation(session, scene.rider, booked.id)).cancel_fee == Money(500, "EUR")
 
 
 def test_every_action_is_one_that_can_be_carried_out() -> None:

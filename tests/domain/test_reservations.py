@@ -5,87 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.database import SessionFactory
-from domain import errors, eventlog, expiry, fleet, ids, quotes, reservations, tables
+from domain import cancellations, errors, eventlog, fleet, ids, quotes, reservations, tables
 from domain.actor import Actor, Role
 from domain.values import ReservationState, VehicleState, VehicleType
 from tests import factories
 from tests.conftest import FixedClock
+from tests.domain.bookings import HOUR, cancel, count, kinds, new_vehicle, reserve, state_of, sweep, told
 from tests.domain.conftest import City
 from tests.log import settled_after
-
-HOUR = timedelta(hours=1)
-
-
-async def new_vehicle(
-    session_factory: SessionFactory,
-    city: City,
-    kind: VehicleType = VehicleType.BICYCLE,
-    state: VehicleState = VehicleState.AVAILABLE,
-) -> UUID:
-    async with session_factory.begin() as session:
-        return (await factories.add_vehicle(session, city.metro, kind, state=state)).id
-
-
-async def reserve(
-    session_factory: SessionFactory,
-    who: Actor,
-    vehicle_id: UUID,
-    now: datetime,
-    *,
-    starts_at: datetime | None = None,
-    ends_at: datetime | None = None,
-    expected_minutes: int | None = None,
-    customer_id: UUID | None = None,
-) -> reservations.Reservation:
-    async with session_factory.begin() as session:
-        reserved = await reservations.reserve_vehicle(
-            session,
-            who,
-            customer_id=customer_id or who.account_id,
-            vehicle=fleet.VehicleRef(vehicle_id, published=False),
-            starts_at=starts_at or now,
-            ends_at=ends_at,
-            expected_minutes=expected_minutes,
-            now=now,
-        )
-        return reserved.reservation
-
-
-async def cancel(
-    session_factory: SessionFactory, who: Actor, reservation_id: UUID, now: datetime, reason: str | None = None
-) -> reservations.Reservation:
-    async with session_factory.begin() as session:
-        await reservations.cancel_reservation(session, who, reservation_id=reservation_id, reason=reason, now=now)
-        return await reservations.get_reservation(session, who, reservation_id)
-
-
-async def sweep(session_factory: SessionFactory, now: datetime) -> int:
-    async with session_factory.begin() as session:
-        return await expiry.sweep_reservations(session, now=now)
-
-
-async def state_of(session_factory: SessionFactory, vehicle_id: UUID) -> VehicleState:
-    async with session_factory() as session:
-        return (await session.execute(select(tables.Vehicle.state).where(tables.Vehicle.id == vehicle_id))).scalar_one()
-
-
-async def count(session_factory: SessionFactory) -> int:
-    async with session_factory() as session:
-        return (await session.execute(select(func.count()).select_from(tables.Reservation))).scalar_one()
-
-
-async def kinds(session_factory: SessionFactory, city: City) -> list[str]:
-    async with session_factory() as session:
-        batch = await settled_after(session, eventlog.dispatch_topic(city.metro.id), eventlog.Position(1, 0, 0))
-    return [event.kind for event in batch.events]
 
 
 async def test_a_hold_reserves_the_bike_and_tells_dispatchers(
@@ -169,7 +105,7 @@ async def test_cancelling_and_reserving_at_once_never_lock_each_other_out(
         with suppress(errors.VehicleUnavailable):
             await reserve(session_factory, city.rider, vehicle_id, now, starts_at=later, ends_at=later + HOUR)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         for _ in range(20):
             car = await new_vehicle(session_factory, city, VehicleType.CAR)
             held = await reserve(session_factory, city.rider, car, now, starts_at=later, ends_at=later + HOUR)
@@ -217,18 +153,13 @@ async def test_the_position_read_with_an_act_is_before_its_first_event(
     assert len(await kinds(session_factory, city)) == 2, "settled"
     async with session_factory.begin() as session:
         positions = [await reservations.current_position(session, held.id)]
-        await reservations.cancel_reservation(session, city.rider, reservation_id=held.id, now=clock.now())
+        await cancellations.cancel_reservation(session, city.rider, reservation_id=held.id, now=clock.now())
         positions += [await reservations.current_position(session, held.id)]
         assert await reservations.current_position(session, ids.new()) == eventlog.Position(1, 0, 0)
     for position in positions:
         async with session_factory() as session:
             batch = await settled_after(session, eventlog.dispatch_topic(city.metro.id), position)
         assert [event.kind for event in batch.events] == ["reservation.cancelled", "vehicle.changed"]
-
-
-async def told(session_factory: SessionFactory, who: Actor) -> list[eventlog.Event]:
-    async with session_factory() as session:
-        return (await settled_after(session, eventlog.rider_topic(who.account_id), eventlog.Position(1, 0, 0))).events
 
 
 async def test_the_rider_is_told_of_every_change_and_of_nothing_that_only_staff_see(
@@ -276,7 +207,7 @@ async def test_what_is_refused_or_rolled_back_is_told_to_nobody(
     with pytest.raises(errors.VehicleUnavailable):
         await reserve(session_factory, other, bike, clock.now())
     async with session_factory() as session:
-        await reservations.cancel_reservation(session, city.rider, reservation_id=held.id, now=clock.now())
+        await cancellations.cancel_reservation(session, city.rider, reservation_id=held.id, now=clock.now())
         await session.rollback()
     assert [event.kind for event in await told(session_factory, city.rider)] == ["reservation.confirmed"]
     assert await told(session_factory, other) == []
@@ -374,5 +305,8 @@ async def test_alternatives_are_like_it_near_it_and_free(session_factory: Sessio
             session, vehicle=fleet.VehicleRef(bikes[0], published=False), starts_at=clock.now(), ends_at=None, now=clock.now()
         )
         found = await quotes.find_alternatives(session, quote, now=clock.now())
+        ridden = replace(quote, vehicle=replace(quote.vehicle, state=VehicleState.ON_TRIP))
+        near_a_rider = await quotes.find_alternatives(session, ridden, now=clock.now())
     assert len(found) == 3
     assert {vehicle.id for vehicle in found} <= set(bikes[2:])
+    assert near_a_rider == [], "what is nearest would tell where somebody rides"

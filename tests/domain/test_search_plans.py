@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import database
 from app.settings import Settings
-from domain import fleet, search, stations
-from domain.values import Box, LatLng, VehicleState, VehicleType
+from domain import fleet, search, stations, zones
+from domain.values import Box, LatLng, TimeWindow, VehicleState, VehicleType
 from tests.databases import Databases
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
-METROS, VEHICLES, STATIONS = 50, 4_400, 150
-BIG = {"vehicles", "stations", "reservations"}
+METROS, VEHICLES, STATIONS, ZONES = 50, 4_400, 150, 100
+BIG = {"vehicles", "stations", "zones", "reservations"}
+LATER = TimeWindow(NOW + timedelta(days=2), NOW + timedelta(days=3))
 METRO = UUID("00000000-0000-0000-0000-000000000007")
 #: in the middle of that metro
 HERE = LatLng(47.2, 7.2)
@@ -41,6 +42,9 @@ insert into metros (id, slug, name, country_code, timezone, currency, languages,
 insert into stations (id, metro_id, name, lat, lon, h3_cell, capacity, is_charging_station, osm_ref)
   select pg_temp.id(n * 1000 + s), pg_temp.id(n), 'Station', 40 + n + random() * 0.4, 7 + random() * 0.4, s, 20, true,
     'node/' || s from generate_series(1, {METROS}) n, generate_series(1, {STATIONS}) s;
+insert into zones (id, metro_id, name, geometry, ride_start_allowed, ride_end_allowed, ride_through_allowed)
+  select gen_random_uuid(), pg_temp.id(n), 'Zone ' || z, '{{"type": "MultiPolygon", "coordinates": []}}', true, false, true
+  from generate_series(1, {METROS}) n, generate_series(1, {ZONES}) z;
 insert into vehicles (id, metro_id, published_id, vehicle_type, state, plate, battery_percent, current_range_meters,
     odometer_meters, lat, lon, h3_cell, station_id, updated_at)
   select pg_temp.id(n * 100000 + v), pg_temp.id(n), pg_temp.id(n * 100000 + v),
@@ -63,8 +67,10 @@ insert into reservations (id, metro_id, customer_id, vehicle_id, published_vehic
 def fifty_metros(databases: Databases) -> str:
     def fill(url: str) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
+            # Nothing here points at what is not there: looking for it a million times is most of the work.
+            connection.execute("set session_replication_role = replica")
             connection.execute(FILL.encode())
-            connection.execute("vacuum analyze vehicles, stations, reservations, metros")
+            connection.execute("vacuum analyze vehicles, stations, zones, reservations, metros")
 
     return databases.url_of(databases.template("fifty_metros", fill, base=databases.template("empty", database.migrate)))
 
@@ -75,16 +81,25 @@ async def session(fifty_metros: str) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-def near(**given: Any) -> Callable[[AsyncSession], Awaitable[Any]]:
-    return lambda session: search.find_vehicles_near(session, METRO, HERE, now=NOW, limit=51, **given)
+def near(*, radius_meters: int = 1000, **given: Any) -> Callable[[AsyncSession], Awaitable[Any]]:
+    area = search.Area.around(HERE, radius_meters)
+    return lambda session: search.find_vehicles(session, METRO, area, now=NOW, limit=51, **given)
+
+
+def within(where: Box, **given: Any) -> Callable[[AsyncSession], Awaitable[Any]]:
+    return lambda session: search.find_vehicles(session, METRO, search.Area.within(where), now=NOW, limit=51, **given)
 
 
 def box(where: Box = AROUND, **given: Any) -> Callable[[AsyncSession], Awaitable[Any]]:
     return lambda session: fleet.list_vehicles_in_box(session, where, limit=51, **given)
 
 
-def stations_in(area: stations.Area, **given: Any) -> Callable[[AsyncSession], Awaitable[Any]]:
+def stations_in(area: search.Area, **given: Any) -> Callable[[AsyncSession], Awaitable[Any]]:
     return lambda session: stations.find_stations(session, METRO, area, now=NOW, limit=51, **given)
+
+
+def zones_of(**given: Any) -> Callable[[AsyncSession], Awaitable[Any]]:
+    return lambda session: zones.list_zones(session, METRO, limit=51, **given)
 
 
 SEARCHES = {
@@ -93,15 +108,20 @@ SEARCHES = {
         radius_meters=20_000, types=[VehicleType.CAR], minimum_range_meters=20_000, minimum_battery_percent=50
     ),
     "the next page of the nearest": near(radius_meters=5_000, after=search.After(500.0, UUID(int=0))),
+    "a box of riders": within(AROUND),
+    "the next page of a wide box of riders": within(Box(45, 6, 49.9, 8), after=search.After(500.0, UUID(int=0))),
+    "cars for a later window": near(radius_meters=5_000, types=[VehicleType.CAR, VehicleType.VAN], window=LATER),
     "a box of every metro": box(),
     "a box of one metro": box(metro_ids=[METRO]),
     "what is broken in a box": box(metro_ids=[METRO], states=[VehicleState.NON_OPERATIONAL]),
     "the next page of a wide box": box(Box(45, 6, 49.9, 8), after=UUID(int=1)),
-    "stations around": stations_in(stations.Area.around(HERE, 5_000)),
+    "stations around": stations_in(search.Area.around(HERE, 5_000)),
     "the next page of stations far around": stations_in(
-        stations.Area.around(HERE, 20_000), after=stations.After(5_000.0, UUID(int=0))
+        search.Area.around(HERE, 20_000), after=stations.After(5_000.0, UUID(int=0))
     ),
-    "stations in a box": stations_in(stations.Area.within(AROUND)),
+    "stations in a box": stations_in(search.Area.within(AROUND)),
+    "zones": zones_of(),
+    "the next page of zones": zones_of(after="Zone 50"),
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app.database import SessionFactory
-from domain import accounts, errors, ids, sessions, tables
+from domain import accounts, errors, ids, push_devices, sessions, tables
 from domain.actor import Actor, Audience, Role
+from domain.channels import PushPlatform
 from tests import factories
 from tests.conftest import FixedClock
 from tests.domain.test_accounts import DAYS, open_session, refresh
@@ -149,6 +150,25 @@ async def test_a_changed_password_ends_all_other_sessions_and_the_old_one_is_goo
     with pytest.raises(errors.InvalidCredentials):
         async with session_factory.begin() as session:
             await accounts.open_session(session, Audience.CUSTOMER, checked, days=DAYS, now=clock.now())
+
+
+async def test_a_phone_is_told_nothing_once_nobody_is_signed_in(
+    session_factory: SessionFactory, clock: FixedClock, three: list[accounts.OpenedSession]
+) -> None:
+    who = three[0].actor
+
+    async def has_device() -> bool:
+        async with session_factory() as session:
+            return (await session.execute(select(tables.PushDevice.id))).first() is not None
+
+    async with session_factory.begin() as session:
+        await push_devices.register_push_device(
+            session, who.account_id, token="fcm:a phone", platform=PushPlatform.IOS, now=clock.now()
+        )
+    await end_all(session_factory, clock, who, is_current_kept=True)
+    assert await has_device()
+    await end_all(session_factory, clock, who, is_current_kept=False)
+    assert not await has_device()
 
 
 async def test_of_two_who_sign_out_everywhere_at_once_neither_waits_for_the_other_for_ever(

@@ -7,7 +7,7 @@ from typing import Any
 from app.database import SessionFactory
 from domain import reservations, search, stations
 from domain.fleet import VehicleRef
-from domain.stations import Area
+from domain.search import Area
 from domain.values import Box, LatLng, VehicleState, VehicleType
 from tests import factories
 from tests.conftest import FixedClock

@@ -1,6 +1,6 @@
 """Operations that the journeys send, as a front end would write them."""
 
-METROS = "{ customer { metros { id name isDefault center { lat lon } } } }"
+METROS = "{ customer { metros { id name isDefault cursor center { lat lon } } } }"
 WATCHED_METROS = "{ ops { metros { id isDefault cursor } } }"
 VIEWER = "{ customer { viewer { id email cursor } } }"
 SIGN_IN = """mutation($input: SignInInput!) { customer { signIn(input: $input) {
@@ -43,7 +43,24 @@ DISPATCH_UPDATES = """subscription($id: ID!, $after: String) { opsDispatchUpdate
   __typename ... on StreamEvent { cursor } ... on TimedEvent { at }
   ... on ReservationChanged { reservationId customerId vehicleId plate state: reservationState startsAt }
   ... on VehicleChanged { vehicleId plate } } }"""
+VEHICLES_NEARBY = """subscription($id: ID!, $box: BoxInput!, $after: String) {
+  customerVehiclesNearby(metroId: $id, box: $box, after: $after) { __typename ... on StreamEvent { cursor }
+    ... on VehiclesNearbyChanged { changes { __typename
+      ... on NearbyVehicleChanged { vehicleId hasAppeared vehicleType plate batteryPercent currentRangeMeters
+        position { lat lon } }
+      ... on NearbyVehicleGone { vehicleId } } } } }"""
 OWN_RESERVATIONS = """subscription($after: String) { customerReservationChanged(after: $after) {
   __typename ... on StreamEvent { cursor } ... on TimedEvent { at }
   ... on OwnReservationChanged { reservationId state vehicleId vehicleType startsAt endsAt lapsesAt
     quoted { minorUnits currency } } } }"""
+REGISTER = f"""mutation($input: RegisterInput!) {{ customer {{ register(input: $input) {{ __typename {ERRORS} }} }} }}"""
+VERIFY_EMAIL = """mutation($input: VerifyEmailInput!) { customer { verifyEmail(input: $input) {
+  __typename ... on VerifyEmailSuccess { accessToken } ... on UserError { message path } } } }"""
+DELIVERIES = """query($state: DeliveryState) { ops { deliveries(state: $state, first: 50) { nodes {
+  kind channel state customerId simulatedMessage { to subject text link } } } } }"""
+TOLD = "{ customer { viewer { unreadNotifications notifications { nodes { id kind title body readAt } } } } }"
+MARK_READ = f"""mutation($input: MarkNotificationsReadInput!) {{ customer {{ markNotificationsRead(input: $input) {{ __typename
+  ... on MarkNotificationsReadSuccess {{ unreadNotifications }} {ERRORS} }} }} }}"""
+NOTIFICATIONS = """subscription($after: String) { customerNotifications(after: $after) { __typename
+  ... on StreamEvent { cursor } ... on TimedEvent { at }
+  ... on NotificationReceived { notification { id kind title body readAt } } } }"""

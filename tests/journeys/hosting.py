@@ -26,7 +26,7 @@ from tests.live import LiveServer
 @asynccontextmanager
 async def hosted(beside: LiveServer, **settings: Any) -> AsyncIterator[str]:
     """The URL of an API on the database of a live server, with the same signing key."""
-    given = Settings(data_dir=beside.data_dir, **settings)
+    given = Settings(**{"data_dir": beside.data_dir, "database_timeout_seconds": 60, **settings})
     async with serving(create_app(given, beside.database_url, with_worker=False), given) as url:
         yield url
 

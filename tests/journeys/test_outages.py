@@ -17,7 +17,7 @@ from tests.live import Launcher, LiveServer
 
 #: a pool that waits for a connection, or a connection that waits for an answer, gives up after a second
 IMPATIENTLY: dict[str, Any] = {"NIMROD_DATABASE_TIMEOUT_SECONDS": "1"}
-FAST_SECONDS = 4.0
+FAST_SECONDS = 15.0
 RECOVERY_SECONDS = 20.0
 TERMINATE = (
     "select count(pg_terminate_backend(pid)) from pg_stat_activity"

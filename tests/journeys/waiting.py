@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 LOOK_SECONDS = 0.05
 
 
-async def until(holds: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 15) -> float:
+async def until(holds: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 40) -> float:
     """Seconds until it held. Raises TimeoutError."""
     started = time.monotonic()
     async with asyncio.timeout(seconds):

@@ -16,13 +16,15 @@ from app.auth import AccessTokens
 from app.doorbell import Doorbell
 from app.main import build_runtime
 from app.settings import Settings
-from domain import errors, ids, tables
+from domain import errors, ids, search, tables
 from domain.values import VehicleType
 from resolvers import demand, fleet
 from resolvers.context import Ctx
 from resolvers.streams import Feed
 from tests import factories
 from tests.conftest import FixedClock
+
+AROUND = search.Area.around(factories.CENTER, 1000)
 
 
 @dataclass
@@ -31,13 +33,13 @@ class Scene:
     sessions: database.SessionFactory
     metro_id: str
 
-    async def search(self, *, after: str | None = None, **wanted: Any) -> list[str]:
+    async def search(self, *, after: str | None = None, span: fleet.Span | None = None, **wanted: Any) -> list[str]:
         page = await fleet.search_vehicles(
             self.ctx,
             metro_id=self.metro_id,
-            near=factories.CENTER,
-            radius_meters=1000,
+            area=AROUND,
             wanted=fleet.Wanted(**wanted),
+            span=span,
             first=1,
             after=after,
         )
@@ -112,7 +114,7 @@ async def test_a_search_neither_waits_for_its_note_nor_fails_with_it(
     monkeypatch.setattr(demand, "SECONDS", 0.1)
     async with scene.sessions.begin() as session:
         await session.execute(text("lock table unmet_demand"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert not await scene.search(types=[VehicleType.CAR])
             with caplog.at_level(logging.WARNING):
                 await scene.ctx.runtime.unmet_demand.settle()

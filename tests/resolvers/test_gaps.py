@@ -58,7 +58,7 @@ async def forget(session_factory: SessionFactory, topic: str) -> None:
 
 
 async def next_of(items: AsyncIterator[eventlog.Event | Resync]) -> int | Resync:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         item = await anext(items)
     return item.payload["n"] if isinstance(item, eventlog.Event) else item
 

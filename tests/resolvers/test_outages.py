@@ -46,7 +46,7 @@ async def append(session_factory: SessionFactory, topic: str, *numbers: int) -> 
 
 async def take(events: AsyncGenerator[eventlog.Event | Resync, None], count: int) -> list[int]:
     found: list[int] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(found) < count:
             item = await anext(events)
             assert isinstance(item, eventlog.Event)
@@ -101,7 +101,7 @@ async def test_who_falls_behind_during_an_outage_waits_for_its_end(
         assert await take(events, 1) == [0]
         (follower,) = feed._channels[topic].followers
         await append(session_factory, topic, *range(1, 10))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not follower.lagging:
                 await asyncio.sleep(0.001)
         outage = Outage(0, 3)
@@ -118,7 +118,7 @@ async def test_who_waits_for_the_database_ends_when_told_to(
     monkeypatch.setattr(streams, "RETRY_SECONDS", (60.0, 60.0))
     async with aclosing(feed.follow(topic, START)) as events:
         waiting = asyncio.ensure_future(take(events, 1))
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(30):
             while outage.failures < 2:  # its own read and the reader's
                 await asyncio.sleep(0.001)
             waiting.cancel()

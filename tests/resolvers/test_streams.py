@@ -51,7 +51,7 @@ async def append(session_factory: SessionFactory, bell: HandBell, topic: str, *n
 async def take(events: AsyncGenerator[eventlog.Event | Resync, None], count: int) -> list[Any]:
     """The next items; the number of an event, the Resync itself."""
     found: list[Any] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(found) < count:
             item = await anext(events)
             found.append(item.payload["n"] if isinstance(item, eventlog.Event) else item)
@@ -68,7 +68,7 @@ async def nothing_comes(events: AsyncGenerator[eventlog.Event | Resync, None], s
 
 async def following(feed: Feed, topic: str) -> None:
     """Returns when somebody follows the topic."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while topic not in feed._channels:
             await asyncio.sleep(0.001)
 
@@ -87,7 +87,7 @@ async def test_events_come_in_the_order_of_their_commits(
 
 async def settle(session_factory: SessionFactory, topic: str) -> None:
     """Returns when "now" lies behind every event: no transaction that was open beside them still is."""
-    async with asyncio.timeout(10), session_factory() as session:
+    async with asyncio.timeout(30), session_factory() as session:
         while True:
             batch = await eventlog.read_after(session, topic, await eventlog.current_position(session, topic))
             if not batch.events and not batch.unsettled:
@@ -416,7 +416,7 @@ async def test_every_subscriber_sees_every_event_once_in_one_order(
 ) -> None:
     async with session_factory() as session:
         start = CODEC.of_position(await eventlog.current_position(session, topic))
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         subscribers = [
             group.create_task(subscribe(feed, topic, start, restless=restless))
             for number in range(SUBSCRIBERS)

@@ -57,6 +57,23 @@ async def test_expected_errors_outside_a_union_carry_a_code(
     assert error["extensions"] == extensions
 
 
+async def test_all_faults_of_a_query_are_named(schema: build.NimrodSchema) -> None:
+    text = """query { customer { vehicles(metroId: "metro_x", near: { lat: 1, lon: 1 }, minimumRangeMeters: -1,
+        minimumBatteryPercent: 101) { nodes { id } } } }"""
+    extensions = (await error_of(schema, text, Reached("")))["extensions"]
+    assert isinstance(extensions, dict)
+    assert extensions["code"] == "BAD_USER_INPUT"
+    assert [issue["path"] for issue in extensions["issues"]] == [["minimumRangeMeters"], ["minimumBatteryPercent"]]
+
+
+@pytest.mark.parametrize("where", ["", "near: { lat: 1, lon: 1 }, area: { near: { center: { lat: 1, lon: 1 } } },"])
+async def test_a_search_says_in_one_way_where_to_look(schema: build.NimrodSchema, where: str) -> None:
+    text = f'query {{ customer {{ vehicles(metroId: "metro_x", {where} first: 1) {{ nodes {{ id }} }} }} }}'
+    error = await error_of(schema, text, Reached(""))
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "path": ["area"]}
+    assert "near with radiusMeters" in str(error["message"])
+
+
 async def test_an_expected_error_of_a_mutation_is_a_member_of_its_union(schema: build.NimrodSchema) -> None:
     text = """mutation { customer { cancelReservation(input: { reservationId: "nonsense", idempotencyKey: "k" }) {
         __typename ... on UserError { message path } ... on InvalidInputError { issues { message path } } } } }"""

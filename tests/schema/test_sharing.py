@@ -59,8 +59,10 @@ def test_what_says_more_than_the_plain_field_runs_for_itself(query: str) -> None
 CHAT = "subscription($m: ID!) { customerChatEvents(conversationId: $m) { __typename } }"
 OWN = "subscription($c: String) { customerReservationChanged(after: $c) { __typename } }"
 
+TRIP = "subscription($c: String) { customerTripChanged(after: $c) { __typename } }"
 
-@pytest.mark.parametrize(("query", "given"), [(CHAT, {"m": "1"}), (OWN, {"c": "x"})])
+
+@pytest.mark.parametrize(("query", "given"), [(CHAT, {"m": "1"}), (OWN, {"c": "x"}), (TRIP, {"c": "x"})])
 def test_a_personal_stream_is_shared_by_one_account_alone(query: str, given: dict[str, str]) -> None:
     elsewhere, other = replace(RIDER, session_id=uuid4()), replace(RIDER, account_id=uuid4())
     assert share(query, RIDER, **given) == share(query, elsewhere, **given) is not None

@@ -18,6 +18,7 @@ from app.settings import Settings
 from tests.databases import Databases
 from tests.live import Launcher, LiveServer
 from tests.soak.cluster import PostgreSQL
+from tests.soak.fuse import Fuse
 from tests.soak.scene import Scene
 
 REPORTS = Path(__file__).parents[2] / ".nimrod" / "soak"
@@ -44,11 +45,12 @@ def cluster() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def soak_databases(cluster: PostgreSQL, live_data_dir: Path) -> tuple[Databases, str]:
+def soak_databases(cluster: PostgreSQL, live_data_dir: Path) -> Iterator[tuple[Databases, str]]:
     """On that cluster, and the template of a seeded city."""
     made = Databases(cluster.url)
     empty = made.template("empty", database.migrate)
-    return made, made.template("demo", lambda url: cli.seed_city(Settings(data_dir=live_data_dir), url), base=empty)
+    yield made, made.template("demo", lambda url: cli.seed_city(Settings(data_dir=live_data_dir), url), base=empty)
+    made.drop_all()
 
 
 @pytest.fixture
@@ -57,6 +59,14 @@ def soak_database(soak_databases: tuple[Databases, str]) -> Iterator[str]:
     url = databases.clone(template)
     yield url
     databases.drop(url)
+
+
+@pytest.fixture
+def fuse(soak_database: str) -> Iterator[Fuse]:
+    made = Fuse(soak_database)
+    made.open()
+    yield made
+    made.close()
 
 
 @pytest.fixture
