@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -19,9 +20,9 @@ from app.gateways.mqtt_locks import MqttLocks
 from app.locksmith import Locksmith, lock_gateway
 from app.settings import Environment, Settings
 from app.worker import Worker
-from domain import ids, ports, tables, trips
+from domain import ids, lock_commands, ports, tables, trips
 from domain.ports import LockAnswer, LockOrder, VehicleStatus
-from domain.tables import TripEnd, TripState
+from domain.tables import TripEnd, TripState, TripStep
 from domain.values import VehicleState, VehicleType
 from tests import factories
 from tests.app.brokers import Broker, serving
@@ -147,8 +148,10 @@ async def _is_sent(street: Street) -> bool:
 
 
 async def test_a_lock_that_loses_doubles_and_delays_its_answers_begins_each_ride_once(
-    session_factory: SessionFactory, city: City, clock: FixedClock
+    session_factory: SessionFactory, city: City, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Its clock runs ahead of how fast this machine works.
+    monkeypatch.setitem(lock_commands.PATIENCE, TripStep.UNLOCK, timedelta(hours=1))
     locks = SimulatedLocks(clock, latency_seconds=0.01, faults=Faults(lost=0.4, doubled=0.5, late=0.3, late_seconds=0.2, seed=7))
     riders, begun = [], []
     for _ in range(4):

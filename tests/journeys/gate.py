@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import socket
 import threading
 from collections.abc import Coroutine
 from typing import Any
@@ -19,7 +20,7 @@ class Gate:
         self._to = conninfo_to_dict(database_url)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server: asyncio.Server | None = None
+        self._door: socket.socket | None = None
         self._relays: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
         self._flows = asyncio.Event()
@@ -62,14 +63,17 @@ class Gate:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _open(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._begin, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
+        if self._door is None:
+            self._door = socket.create_server(("127.0.0.1", self.port), backlog=100)
+            self._door.setblocking(False)
+            self.port = self._door.getsockname()[1]
+            self._loop.add_reader(self._door, self._let_in, self._door)
 
     async def _shut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._door is not None:
+            self._loop.remove_reader(self._door)
+            self._door.close()
+            self._door = None
         for relay in list(self._relays):
             relay.cancel()
         await asyncio.gather(*self._relays, return_exceptions=True)
@@ -85,14 +89,19 @@ class Gate:
         for _ in range(3):
             await asyncio.sleep(0)
 
-    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A task that is cancelled before its first step never reaches its `finally`: the gate itself knows every writer.
-        self._writers.append(writer)
-        relay = asyncio.get_running_loop().create_task(self._accept(reader, writer))
+    def _let_in(self, door: socket.socket) -> None:
+        """At once: `asyncio.Server` would forget whom it had accepted when it is closed in the same moment."""
+        near, _ = door.accept()
+        near.setblocking(False)
+        relay = self._loop.create_task(self._accept(near))
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)
+        # A task that is cancelled before its first step never reaches its `finally`.
+        relay.add_done_callback(lambda _: near.close())
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, near: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=near)
+        self._writers.append(writer)
         try:
             await self._relay(reader, writer)
         finally:
