@@ -106,13 +106,17 @@ def _refuse_closed(connection: Any, *_: object) -> None:
 
 @asynccontextmanager
 async def opened(settings: Settings, url: str, doorbell: Doorbell | None = None) -> AsyncIterator[SessionFactory]:
-    """A pool and its sessions. A doorbell is rung after every commit that added to the log; the database's own needs
-    none, a trigger rings it."""
+    """A pool and its sessions; for the doorbell see `sessions_of`."""
     engine = create_engine_for(settings, url)
     try:
-        yield async_sessionmaker(engine, expire_on_commit=False, sync_session_class=_ringing(doorbell))
+        yield sessions_of(engine, doorbell)
     finally:
         await engine.dispose()
+
+
+def sessions_of(engine: AsyncEngine, doorbell: Doorbell | None = None) -> SessionFactory:
+    """A doorbell is rung after every commit that added to the log; the database's own needs none, a trigger rings it."""
+    return async_sessionmaker(engine, expire_on_commit=False, sync_session_class=_ringing(doorbell))
 
 
 def readers_of(sessions: SessionFactory) -> SessionFactory:

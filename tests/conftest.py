@@ -7,10 +7,13 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 from pydantic_ai import models
+from sqlalchemy import Dialect, event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import database
 from app.settings import Settings
@@ -79,16 +82,27 @@ def databases() -> Iterator[Databases]:
 @pytest.fixture
 def database_url(databases: Databases) -> Iterator[str]:
     """A migrated database without rows, for this test alone."""
-    url = databases.clone(databases.template("empty", database.migrate))
+    url = databases.lend(databases.template("empty", database.migrate))
     yield url
-    databases.drop(url)
+    databases.take_back(url)
 
 
 #: a machine that runs the whole suite at once is slower than the limit for people
 PATIENT = Settings(database_timeout_seconds=60)
 
 
+@pytest.fixture(scope="session")
+def engine(databases: Databases) -> AsyncEngine:
+    """One for all tests of this process, as what it has compiled serves the next; `session_factory` says where it leads."""
+    return database.create_engine_for(PATIENT, databases.server)
+
+
 @pytest.fixture
-async def session_factory(database_url: str) -> AsyncIterator[database.SessionFactory]:
-    async with database.opened(PATIENT, database_url) as factory:
-        yield factory
+async def session_factory(database_url: str, engine: AsyncEngine) -> AsyncIterator[database.SessionFactory]:
+    def lead(dialect: Dialect, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
+        parameters.update(dialect.create_connect_args(make_url(database.with_driver(database_url, "asyncpg")))[1])
+
+    event.listen(engine.sync_engine, "do_connect", lead)
+    yield database.sessions_of(engine)
+    await engine.dispose()
+    event.remove(engine.sync_engine, "do_connect", lead)

@@ -14,6 +14,7 @@ import psutil
 import psycopg
 
 from app import database
+from tests.lending import Loan
 
 _numbers = itertools.count(1)
 _STEM = "nimrod-test-"
@@ -58,6 +59,8 @@ class Databases:
         self._strategy = "file_copy" if str(_MEMORY) in url else "wal_log"
         self._templates: dict[str, str] = {}
         self._made: list[str] = []
+        self._free: dict[str, Loan] = {}
+        self._lent: dict[str, tuple[str, Loan]] = {}
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def url_of(self, name: str) -> str:
@@ -76,6 +79,20 @@ class Databases:
         """The URL of a fresh copy."""
         return self.url_of(self._create("copy", template))
 
+    def lend(self, template: str) -> str:
+        """The URL of a copy that `take_back` readies for the next: quicker, as long as nobody changes its schema."""
+        loan = self._free.pop(template, None) or Loan(self.clone(template))
+        self._lent[loan.url] = template, loan
+        return loan.url
+
+    def take_back(self, url: str) -> None:
+        template, loan = self._lent.pop(url)
+        if template not in self._free and loan.empty():
+            self._free[template] = loan
+        else:
+            loan.close()
+            self.drop(url)
+
     def _create(self, stem: str, template: str | None = None) -> str:
         name = f"nimrod_{os.getpid()}_{next(_numbers)}_{stem}"
         source = f' template "{template}" strategy {self._strategy}' if template else ""
@@ -89,6 +106,8 @@ class Databases:
         self._made.remove(name)
 
     def drop_all(self) -> None:
+        for loan in self._free.values():
+            loan.close()
         for name in self._made:
             self._run(f'drop database if exists "{name}" with (force)')
         if self._connection is not None:

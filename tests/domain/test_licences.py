@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -132,8 +133,13 @@ async def test_a_bike_needs_no_licence_and_asks_for_none(
     sent: list[str] = []
     bike = await new_vehicle(session_factory, city)
     engine = session_factory.kw["bind"].sync_engine
-    event.listen(engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+
+    def note(*given: Any) -> None:
+        sent.append(given[2])
+
+    event.listen(engine, "before_cursor_execute", note)
     await reserve(session_factory, unlicensed, bike, clock.now())
+    event.remove(engine, "before_cursor_execute", note)
     assert [one for one in sent if "driving_licences" in one] == []
 
 

@@ -10,7 +10,7 @@ from domain import eventlog, turns
 from tests.conftest import FixedClock
 from tests.domain.conftest import City
 from tests.domain.conversations import claim, finish, kinds, send
-from tests.log import settled_after, until_settled
+from tests.log import settled, settled_after
 
 
 async def test_what_the_model_is_told_is_frozen_with_the_message(
@@ -94,8 +94,8 @@ async def say(session_factory: SessionFactory, turn_id: UUID, conversation: UUID
 
 async def forget(session_factory: SessionFactory, limit: int = 1000, **since: float) -> int:
     """Once all that was written is settled; by the database's clock, as the log is."""
-    bound = session_factory.kw["bind"].url.set(drivername="postgresql")
-    await until_settled(bound.render_as_string(hide_password=False))
+    async with session_factory() as session:
+        await settled(session)
     async with session_factory.begin() as session:
         return await turns.forget_deltas(session, now=datetime.now(UTC) + timedelta(**since), limit=limit)
 
