@@ -4,6 +4,8 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Many short processes of ours start: what they import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= auto
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SERVICE_DATABASE_URL ?= postgresql://postgres@127.0.0.1:5432/postgres
