@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -43,7 +43,7 @@ class Loan:
         self._kept = {name for (name,) in self._rows(self._filled)}
         self._before = self._state()
 
-    def _rows(self, query: str) -> list[tuple[object, ...]]:
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(query.encode()).fetchall()
 
     def _state(self) -> tuple[object, ...]:
