@@ -18,7 +18,7 @@ from resolvers import transactions
 POOLED = 4
 CUT = (
     "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity"
-    " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+    " where datname = current_database() and application_name = 'nimrod' and backend_type = 'client backend'"
 )
 
 
