@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import SessionFactory
-from domain import deposits, errors, payment_answers, payment_methods, payments, ports, refunds, tables
+from domain import deposits, errors, payment_answers, payment_claims, payment_methods, ports, refunds, tables
 from domain.ports import Intent, IntentState
 from domain.tables import PaymentAsk
 
@@ -70,7 +70,7 @@ class Cashier:
         """One round; how much was asked."""
         now = self._clock.now()
         async with self._sessions.begin() as session:
-            claims = await payments.claim_payments(session, now=now, limit=CONCURRENT)
+            claims = await payment_claims.claim_payments(session, now=now, limit=CONCURRENT)
             back = await refunds.claim_refunds(session, now=now, limit=CONCURRENT)
             removals = await payment_methods.claim_removals(session, now=now, limit=CONCURRENT)
         asked = [
@@ -87,13 +87,13 @@ class Cashier:
             async with self._sessions.begin() as session:
                 count = await deposits.sweep_deposits(session, now=self._clock.now())
 
-    async def _settle(self, claim: payments.Claim) -> None:
+    async def _settle(self, claim: payment_claims.Claim) -> None:
         intent = await self._heard(self._ask(claim), f"{claim.ask} of a payment", claim.payment_id, claim.attempt)
 
         async def record(session: AsyncSession) -> None:
             now = self._clock.now()
             if intent is None:
-                await payments.record_silence(session, claim, now=now)
+                await payment_claims.record_silence(session, claim, now=now)
                 return
             outcome = await payment_answers.record_intent(session, claim.payment_id, intent, now)
             if outcome is not None:
@@ -101,7 +101,7 @@ class Cashier:
 
         await self._record(record, claim.payment_id)
 
-    async def _ask(self, claim: payments.Claim) -> Intent:
+    async def _ask(self, claim: payment_claims.Claim) -> Intent:
         if claim.ask is PaymentAsk.CAPTURE and claim.gateway_ref is not None:
             return await self._gateway.capture(claim.gateway_ref, claim.capture_minor, key=claim.try_key)
         if claim.ask is PaymentAsk.CANCEL:
@@ -110,7 +110,7 @@ class Cashier:
             return await self._gateway.look_up(claim.gateway_ref)
         return await self._pay(claim)
 
-    async def _cancel(self, claim: payments.Claim) -> Intent:
+    async def _cancel(self, claim: payment_claims.Claim) -> Intent:
         """Also of what was asked for without an answer: it may be held all the same."""
         ref = claim.gateway_ref
         if ref is None:
@@ -120,7 +120,7 @@ class Cashier:
             ref = started.gateway_ref
         return await self._gateway.cancel(ref, key=claim.try_key)
 
-    async def _pay(self, claim: payments.Claim) -> Intent:
+    async def _pay(self, claim: payment_claims.Claim) -> Intent:
         if claim.order is None:
             return Intent("", IntentState.DECLINED, failure=payment_answers.NO_CARD)
         if self._must_look(claim.attempt, claim.created_at):

@@ -41,9 +41,10 @@ from domain import letters, licences, ports, second_factors, trips
 from domain.actor import Audience
 from domain.ciphers import Cipher
 from domain.seals import Seals
-from resolvers.context import Ctx, MetroLoader, ReceiptLoader, ReservationLoader, Runtime, TariffLoader
+from resolvers.context import Ctx, MetroLoader, PaymentLoader, ReceiptLoader, ReservationLoader, Runtime, TariffLoader
 from resolvers.cursors import CursorCodec
 from resolvers.metros import load_metros
+from resolvers.payments import load_payments
 from resolvers.receipts import load_receipts
 from resolvers.reservations import load_reservations
 from resolvers.streams import Feed
@@ -73,6 +74,10 @@ def reservation_loader(ctx: Ctx) -> ReservationLoader:
 
 def receipt_loader(ctx: Ctx) -> ReceiptLoader:
     return DataLoader(load_fn=partial(load_receipts, ctx), cache=False)
+
+
+def payment_loader(ctx: Ctx) -> PaymentLoader:
+    return DataLoader(load_fn=partial(load_payments, ctx), cache=False)
 
 
 def redis_of(settings: Settings) -> str | None:
@@ -121,6 +126,7 @@ def build_runtime(
         tariff_loader=tariff_loader,
         reservation_loader=reservation_loader,
         receipt_loader=receipt_loader,
+        payment_loader=payment_loader,
         public_url=settings.public_url,
         exports_per_day=settings.exports_per_day,
     )

@@ -155,4 +155,4 @@ async def _note_paid_elsewhere(session: AsyncSession, receipt: tables.Receipt, n
         at=now,
     )
     await settlements.settle(session, receipt, due, now=now)
-    await refunds.ask_for_less(session, receipt, now=now)
+    await payments.ask_for_less(session, receipt, now=now)

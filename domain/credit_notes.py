@@ -22,13 +22,16 @@ def lines_to_give_back(
     amount_minor: int | None = None,
 ) -> list[Line]:
     """The lines of a credit note, negative where those of the receipt are positive: of those kinds, or an amount, taken from
-    the first lines first, or all that is left. Raises InvalidInput."""
+    the first lines first, or all that is left. Of fines that cost more than is left, what is left. Raises InvalidInput."""
     left = {line.kind: line for line in _left(charged, given_back)}
     total = sum(line.amount_minor for line in left.values())
     if kinds is not None:
         wanted = [line for kind, line in left.items() if kind in kinds]
+        cost = sum(line.amount_minor for line in wanted)
+        if cost > total > 0 and all(line.kind in FINES for line in wanted):  # a cap may leave less than a fine
+            wanted = list(_first(wanted, total))
         # A cap alone would be charged for, not given back.
-        if not 0 < sum(line.amount_minor for line in wanted) <= total:
+        elif not 0 < cost <= total:
             raise errors.InvalidInput.of("kinds", "These lines are not on the receipt, or were given back before.")
     elif amount_minor is None or amount_minor == total:
         wanted = list(left.values())

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import ledger, notifications, payments, receipts, refunds, settlements, tables
+from domain import ledger, notifications, payment_claims, payments, receipts, refunds, settlements, tables
 from domain.ports import Intent, IntentState
 from domain.tables import LedgerAccount, PaymentAsk, PaymentPurpose, PaymentState
 from domain.values import NotificationKind
@@ -41,7 +41,7 @@ async def record_intent(session: AsyncSession, payment_id: UUID, intent: Intent,
     outcome = None
     if intent.state is IntentState.PROCESSING:
         if payment.asks is not None:
-            payment.next_attempt_at = now + payments.pause_after(payment.attempts or 1, payment.id)
+            payment.next_attempt_at = now + payment_claims.pause_after(payment.attempts or 1, payment.id)
     elif intent.state is IntentState.AUTHORIZED:
         outcome = _authorized(payment, now)
     elif intent.state is IntentState.SUCCEEDED:
@@ -103,7 +103,7 @@ async def _succeeded(
     if taken > due:
         await refunds.return_surplus(session, payment, receipt, taken - due, now=now)
     # Another try may wait, if this one was taken for lost.
-    await refunds.ask_for_less(session, receipt, now=now)
+    await payments.ask_for_less(session, receipt, now=now)
     await payments.charge(session, receipt, due_at=now, now=now)
 
 

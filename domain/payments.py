@@ -9,23 +9,18 @@ Locks: the trip, its receipt, the payment, in this order.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, jobs, payment_methods, promotions, receipts, settlements, tables
 from domain.actor import Actor, Audience
-from domain.ports import IntentOrder
 from domain.tables import LedgerAccount, PaymentAsk, PaymentPurpose, PaymentState
 
-#: longer than any ask may take
-LEASE = timedelta(minutes=2)
-#: first and longest pause after an ask without an answer; each is twice the one before, and up to half as long again
-PAUSES = (timedelta(seconds=10), timedelta(minutes=30))
 #: after the first refusal, the second and the third; then the rider has to act
 RETRIES = (timedelta(hours=1), timedelta(days=1), timedelta(days=3))
 #: least that cards are charged, by currency; what is less is forgiven
@@ -62,32 +57,6 @@ class Payment:
     #: when it is tried, if that lies ahead
     next_attempt_at: datetime | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An ask that is ours until the lease is over."""
-
-    payment_id: UUID
-    ask: PaymentAsk
-    attempt: int
-    #: None: there is no card to ask for it
-    order: IntentOrder | None
-    gateway_ref: str | None
-    capture_minor: int
-    created_at: datetime
-
-    @property
-    def try_key(self) -> str:
-        """Of an ask that can be done once alone by what it is, as taking or letting go what is held: a refusal that the gateway
-        repeats for a key, when the bank had not decided yet, would stand in the way of the next try."""
-        return f"payment:{self.payment_id}:{self.ask}:{self.attempt}"
-
-    @property
-    def start_key(self) -> str:
-        """Of the ask that made the intent."""
-        ask = PaymentAsk.AUTHORIZE if self.order is not None and self.order.holds else PaymentAsk.CHARGE
-        return f"payment:{self.payment_id}:{ask}"
 
 
 async def defer_ask(session: AsyncSession, payment_id: UUID) -> None:
@@ -185,11 +154,30 @@ async def find_open(session: AsyncSession, receipt_id: UUID) -> tables.Payment |
     return (await session.execute(found)).scalar_one_or_none()
 
 
+async def ask_for_less(session: AsyncSession, receipt: tables.Receipt, *, now: datetime) -> None:
+    """Once more of a receipt is settled otherwise. Only of what was not asked for yet: what is being asked for comes in full,
+    and its surplus goes back."""
+    waiting = await find_open(session, receipt.id)
+    if waiting is None or waiting.attempts > 0:
+        return
+    due = receipt.total_minor - receipt.settled_minor
+    if due < smallest(receipt.currency):
+        if waiting.asks is PaymentAsk.CAPTURE:
+            waiting.receipt_id = None
+        await let_payment_go(session, waiting, now=now)
+        await charge(session, receipt, due_at=now, now=now)
+    elif waiting.asks is PaymentAsk.CAPTURE:
+        waiting.captured_minor = min(due, waiting.captured_minor)
+    elif waiting.asks is PaymentAsk.CHARGE:
+        waiting.amount_minor = due
+    await session.flush()
+
+
 async def pay_receipt(
     session: AsyncSession, who: Actor, *, receipt_id: UUID, method_id: UUID | None = None, now: datetime
 ) -> None:
-    """Now, with that card or the default one; what was to be tried later is tried now. Of what is settled or being asked,
-    nothing. Raises NotFound, PaymentMethodRequired."""
+    """Now, with credit first, then with that card or the default one; what was to be tried later is tried now. Of what is
+    settled or being asked, nothing. Raises NotFound, PaymentMethodRequired."""
     rows = tables.Receipt
     own = select(rows.id).where(
         rows.id == receipt_id, rows.customer_id == who.account_id, rows.source != tables.ReceiptSource.CREDIT_NOTE
@@ -197,6 +185,11 @@ async def pay_receipt(
     if (await session.execute(own)).scalar_one_or_none() is None:
         raise errors.NotFound(path="receiptId")
     receipt = await receipts.lock_receipt(session, receipt_id)
+    waiting = await find_open(session, receipt.id)
+    # Credit may have been redeemed since the receipt was issued.
+    if (waiting is None or waiting.attempts == 0) and await promotions.use_credit(session, receipt, now):
+        await ask_for_less(session, receipt, now=now)
+        waiting = await find_open(session, receipt.id)
     if receipt.settled_minor >= receipt.total_minor:
         return
     if method_id is not None:
@@ -205,7 +198,6 @@ async def pay_receipt(
         method_id = await payment_methods.find_default(session, who.account_id)
     if method_id is None:
         raise errors.PaymentMethodRequired
-    waiting = await find_open(session, receipt.id)
     if waiting is None:
         await charge(session, receipt, due_at=now, method_id=method_id, now=now)
     elif waiting.asks is PaymentAsk.CHARGE and waiting.attempts == 0:
@@ -213,16 +205,18 @@ async def pay_receipt(
         await ask(session, waiting, PaymentAsk.CHARGE, now=now)
 
 
-async def list_payments(session: AsyncSession, who: Actor, receipt_id: UUID) -> list[Payment]:
-    """Of a receipt, the first first. Of what they may not see there are none."""
+async def find_payments(session: AsyncSession, who: Actor, receipt_ids: Collection[UUID]) -> dict[UUID, list[Payment]]:
+    """By receipt, the first first. Of what they may not see there are none."""
     charged = tables.Receipt
-    statement = select(_rows).join(charged, _rows.receipt_id == charged.id).where(charged.id == receipt_id)
+    statement = select(charged.id, _rows).join(charged, _rows.receipt_id == charged.id).where(charged.id.in_(receipt_ids))
     if who.audience is Audience.CUSTOMER:
         statement = statement.where(charged.customer_id == who.account_id)
     elif who.metro_ids is not None:
         statement = statement.where(charged.metro_id.in_(who.metro_ids))
-    found = (await session.execute(statement.order_by(_rows.id))).scalars()
-    return [_read(row) for row in found]
+    found: dict[UUID, list[Payment]] = {}
+    for receipt_id, row in await session.execute(statement.order_by(_rows.id)):
+        found.setdefault(receipt_id, []).append(_read(row))
+    return found
 
 
 def _read(row: tables.Payment) -> Payment:
@@ -239,57 +233,6 @@ def _read(row: tables.Payment) -> Payment:
         next_attempt_at=row.next_attempt_at if row.attempts == 0 else None,
         created_at=row.created_at,
     )
-
-
-async def claim_payments(session: AsyncSession, *, now: datetime, limit: int, only: UUID | None = None) -> list[Claim]:
-    """Those that are due, the oldest first; each is one claimant's."""
-    due = select(_rows.id).where(_rows.asks.is_not(None), _rows.next_attempt_at <= now)
-    if only is not None:
-        due = due.where(_rows.id == only)
-    free = due.order_by(_rows.next_attempt_at).limit(limit).with_for_update(skip_locked=True)
-    taking = update(_rows).where(_rows.id.in_(free)).values(attempts=_rows.attempts + 1, next_attempt_at=now + LEASE)
-    taken = list((await session.execute(taking.returning(_rows.id))).scalars())
-    if not taken:
-        return []
-    methods, customers = tables.PaymentMethod, tables.Customer
-    found = await session.execute(
-        select(_rows, methods.gateway_ref, methods.removed_at, customers.gateway_ref)
-        .join(customers, _rows.customer_id == customers.id)
-        .outerjoin(methods, _rows.method_id == methods.id)
-        .where(_rows.id.in_(taken))
-        .order_by(_rows.id)
-        .execution_options(populate_existing=True)
-    )
-    return [_claim(row, None if removed and _is_first_ask(row) else card, ref) for row, card, removed, ref in found]
-
-
-def _is_first_ask(row: tables.Payment) -> bool:
-    """Nothing was asked of the card yet: what is to be cancelled was."""
-    return row.attempts == 1 and row.asks is not PaymentAsk.CANCEL
-
-
-def _claim(row: tables.Payment, card_ref: str | None, customer_ref: str | None) -> Claim:
-    order = None
-    if card_ref is not None and customer_ref is not None:
-        holds = row.purpose is PaymentPurpose.DEPOSIT
-        order = IntentOrder(row.id, customer_ref, card_ref, row.amount_minor, row.currency, holds=holds)
-    if row.asks is None:
-        raise RuntimeError("what is claimed asks for something")
-    return Claim(row.id, row.asks, row.attempts, order, row.gateway_ref, row.captured_minor, row.created_at)
-
-
-async def record_silence(session: AsyncSession, claim: Claim, *, now: datetime) -> None:
-    """Nobody knows: asked again after a pause, with the same key. What a newer claim has taken over stays as it is."""
-    own = update(_rows).where(_rows.id == claim.payment_id, _rows.attempts == claim.attempt, _rows.asks == claim.ask)
-    await session.execute(own.values(next_attempt_at=now + pause_after(claim.attempt, claim.payment_id)))
-
-
-def pause_after(attempt: int, id: UUID) -> timedelta:
-    """Longer each time, and not the same for all that failed together: by the id, so that it needs no dice."""
-    first, longest = PAUSES
-    share = hashlib.sha256(id.bytes + bytes([attempt % 256])).digest()[0] / 255
-    doubled: int = 2 ** min(attempt - 1, 20)
-    return min(first * doubled, longest) * (1 + share / 2)
 
 
 async def count_failed(session: AsyncSession, receipt_id: UUID) -> int:

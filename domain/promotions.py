@@ -125,7 +125,7 @@ async def credit_of(session: AsyncSession, customer_id: UUID, currency: str) -> 
 
 
 async def use_credit(session: AsyncSession, receipt: tables.Receipt, now: datetime) -> int:
-    """Of a locked receipt, once; how much. Two receipts take turns: credit is spent once."""
+    """Of a locked receipt; how much. Two receipts take turns: credit is spent once."""
     if receipt.settled_minor >= receipt.total_minor or not await credit_of(session, receipt.customer_id, receipt.currency):
         return 0
     # Not by the row of the account: who erases it or unlocks with it has that before a reservation, which may be ours.
@@ -133,7 +133,9 @@ async def use_credit(session: AsyncSession, receipt: tables.Receipt, now: dateti
     credit = await credit_of(session, receipt.customer_id, receipt.currency)
     amount = min(credit, receipt.total_minor - receipt.settled_minor)
     if amount > 0:
-        await settlements.settle_from(session, receipt, LedgerAccount.CREDIT, amount, what="credit", now=now)
+        await settlements.settle_from(
+            session, receipt, LedgerAccount.CREDIT, amount, what=f"credit:{receipt.settled_minor}", now=now
+        )
     return amount
 
 

@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import errors, jobs, ledger, notifications, payments, receipts, settlements, tables
+from domain import errors, jobs, ledger, notifications, payment_claims, payments, receipts, settlements, tables
 from domain.actor import Actor
-from domain.tables import LedgerAccount, LineKind, PaymentAsk, PaymentState, RefundState
+from domain.tables import LedgerAccount, LineKind, PaymentState, RefundState
 from domain.values import FeeSettlement, Money, NotificationKind
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ async def refund(session: AsyncSession, *, credit_note: tables.Receipt, now: dat
     covered = min(back, receipt.total_minor - receipt.settled_minor)
     if covered > 0:
         await settlements.settle(session, receipt, covered, how=FeeSettlement.WAIVED, now=now)
-        await ask_for_less(session, receipt, now=now)
+        await payments.ask_for_less(session, receipt, now=now)
     left = back - covered
     for payment in await _paid(session, receipt.id):
         left -= await _give_back(session, payment, credit_note, left, now=now)
@@ -100,25 +100,6 @@ async def _credit(
         )
     if wanted > max(amount, 0):
         logger.warning("a credit note gives back more than is left of what was paid", extra={"receipt": str(credit_note.id)})
-
-
-async def ask_for_less(session: AsyncSession, receipt: tables.Receipt, *, now: datetime) -> None:
-    """Once more of a receipt is settled otherwise. Only of what was not asked for yet: what is being asked for comes in full,
-    and its surplus goes back."""
-    waiting = await payments.find_open(session, receipt.id)
-    if waiting is None or waiting.attempts > 0:
-        return
-    due = receipt.total_minor - receipt.settled_minor
-    if due < payments.smallest(receipt.currency):
-        if waiting.asks is PaymentAsk.CAPTURE:
-            waiting.receipt_id = None
-        await payments.let_payment_go(session, waiting, now=now)
-        await payments.charge(session, receipt, due_at=now, now=now)
-    elif waiting.asks is PaymentAsk.CAPTURE:
-        waiting.captured_minor = min(due, waiting.captured_minor)
-    elif waiting.asks is PaymentAsk.CHARGE:
-        waiting.amount_minor = due
-    await session.flush()
 
 
 async def _paid(session: AsyncSession, receipt_id: UUID) -> list[tables.Payment]:
@@ -189,7 +170,7 @@ async def claim_refunds(session: AsyncSession, *, now: datetime, limit: int, onl
 
 async def record_silence(session: AsyncSession, claim: Claim, *, now: datetime) -> None:
     own = update(_rows).where(_rows.id == claim.refund_id, _rows.attempts == claim.attempt, _rows.state == RefundState.PENDING)
-    await session.execute(own.values(next_attempt_at=now + payments.pause_after(claim.attempt, claim.refund_id)))
+    await session.execute(own.values(next_attempt_at=now + payment_claims.pause_after(claim.attempt, claim.refund_id)))
 
 
 async def _lock(session: AsyncSession, refund_id: UUID) -> tuple[tables.Refund, tables.Payment, tables.Receipt]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import errors, eventlog, fleet, photos, profiles, tables, withdrawals
@@ -193,11 +193,9 @@ async def _takes_out(session: AsyncSession, who: Actor, fault: Fault, vehicle_id
     return count + 1 >= RIDERS_THAT_AGREE
 
 
-async def demands_withdrawal(session: AsyncSession, vehicle_id: UUID) -> bool:
-    """Whether a report that is open says that nobody may ride the vehicle next: for the end of a trip."""
-    wanted = (_ROWS.vehicle_id == vehicle_id, _ROWS.state == SupportState.ISSUE_OPEN, _ROWS.withdrew_vehicle)
-    found: bool = (await session.execute(select(exists().where(*wanted)))).scalar_one()
-    return found
+def has_withdrawn(vehicle_id: UUID) -> ColumnElement[bool]:
+    """Whether a report that is open says that nobody may ride the vehicle next."""
+    return exists().where(_ROWS.vehicle_id == vehicle_id, _ROWS.state == SupportState.ISSUE_OPEN, _ROWS.withdrew_vehicle)
 
 
 async def resolve_support_ticket(

@@ -20,6 +20,7 @@ from domain import (
     metros,
     reservations,
     return_checks,
+    support_tickets,
     tables,
     trip_announcements,
     trip_charges,
@@ -160,10 +161,8 @@ async def _close_pauses(session: AsyncSession, trip_id: UUID, ended_at: datetime
 
 
 async def state_for_next(session: AsyncSession, vehicle: tables.Vehicle, now: datetime) -> VehicleState:
-    tickets, incidents = tables.SupportTicket, tables.Incident
-    is_faulty = exists().where(
-        tickets.vehicle_id == vehicle.id, tickets.state == tables.SupportState.ISSUE_OPEN, tickets.withdrew_vehicle
-    )
+    incidents = tables.Incident
+    is_faulty = support_tickets.has_withdrawn(vehicle.id)
     is_dangerous = exists().where(incidents.vehicle_id == vehicle.id, incidents.resolved_at.is_(None), incidents.severity == 1)
     if vehicle.battery_percent < LOWEST_BATTERY_PERCENT or (await session.execute(select(is_faulty | is_dangerous))).scalar_one():
         return VehicleState.NON_OPERATIONAL

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from domain import ciphers, errors, letters, metros, ports, pricing, receipts, reservations, seals
+from domain import ciphers, errors, letters, metros, payments, ports, pricing, receipts, reservations, seals
 from domain.actor import Actor
 from domain.values import VehicleType
 from resolvers import transactions
@@ -40,6 +40,12 @@ class ReceiptLoader(Protocol):
     def load(self, key: UUID) -> Awaitable[receipts.Receipt | None]: ...
 
 
+class PaymentLoader(Protocol):
+    """By the receipt that was to be paid."""
+
+    def load(self, key: UUID) -> Awaitable[list[payments.Payment]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """What a process has one of."""
@@ -66,6 +72,7 @@ class Runtime:
     tariff_loader: Callable[[Runtime], TariffLoader]
     reservation_loader: Callable[[Ctx], ReservationLoader]
     receipt_loader: Callable[[Ctx], ReceiptLoader]
+    payment_loader: Callable[[Ctx], PaymentLoader]
     #: where links lead to, without a slash at the end
     public_url: str
     #: archives that a rider may ask for in 24 hours
@@ -105,6 +112,7 @@ class Ctx:
     _tariffs: TariffLoader | None = None
     _reservations: ReservationLoader | None = None
     _receipts: ReceiptLoader | None = None
+    _payments: PaymentLoader | None = None
 
     @property
     def metros(self) -> MetroLoader:
@@ -134,6 +142,13 @@ class Ctx:
         return self._receipts
 
     @property
+    def payments(self) -> PaymentLoader:
+        """The same of payments."""
+        if self._payments is None:
+            self._payments = self.runtime.payment_loader(self)
+        return self._payments
+
+    @property
     def who(self) -> Actor:
         """The actor; only for fields that need a role, which are refused before they run without one."""
         if self.actor is None:
@@ -142,7 +157,7 @@ class Ctx:
 
     def fork(self) -> Ctx:
         """The same request with loaders that remember nothing, for the next operation on a socket."""
-        return replace(self, _metros=None, _tariffs=None, _reservations=None, _receipts=None)
+        return replace(self, _metros=None, _tariffs=None, _reservations=None, _receipts=None, _payments=None)
 
     def forget_loaded(self) -> None:
         """What was loaded for one event of a stream may have changed by the next."""

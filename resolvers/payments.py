@@ -132,9 +132,11 @@ async def pay_receipt(ctx: Ctx, *, receipt_id: str, method_id: str | None, idemp
         return await receipts.get_receipt(session, ctx.who, target)
 
 
-async def list_payments(ctx: Ctx, receipt_id: UUID) -> list[payments.Payment]:
+async def load_payments(ctx: Ctx, receipt_ids: Sequence[UUID]) -> list[list[payments.Payment]]:
+    """For a data loader: one query for all receipts that a list shows."""
     async with ctx.runtime.reading() as session:
-        return await payments.list_payments(session, ctx.who, receipt_id)
+        found = await payments.find_payments(session, ctx.who, receipt_ids)
+    return [found.get(receipt_id, []) for receipt_id in receipt_ids]
 
 
 async def redeem_promotion(ctx: Ctx, *, code: str, idempotency_key: str) -> list[Money]:

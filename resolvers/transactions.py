@@ -19,13 +19,16 @@ _PASSING_STATES = {"57P01", "57P02", "57P03", "57014", "55P03", "53300", "25P03"
 #: class of SQLSTATEs: connection exceptions
 _CONNECTION = "08"
 _MESSAGE = "The database does not answer. Nothing was changed; try again."
+#: deadlock_detected, serialization_failure
+_COLLISIONS = {"40P01", "40001"}
+_COLLIDED = "Others changed the same at the same time. Nothing was changed; try again."
 
 
 @asynccontextmanager
 async def transaction(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
     """One transaction: committed when the block ends, rolled back when it raises.
 
-    Raises OutOfReach when the database does not answer; nothing is half-written then.
+    Raises OutOfReach when the database does not answer, or let others go first; nothing is half-written then.
     """
     try:
         async with sessions.begin() as session:
@@ -33,6 +36,8 @@ async def transaction(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterat
     except _UNREACHABLE as error:
         raise errors.OutOfReach(_MESSAGE) from error
     except exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _COLLISIONS:
+            raise errors.OutOfReach(_COLLIDED) from error
         if error.connection_invalidated or _is_outage(error.orig):
             raise errors.OutOfReach(_MESSAGE) from error
         raise

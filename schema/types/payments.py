@@ -63,7 +63,7 @@ class Payment:
 
 
 async def payments_of(info: strawberry.Info, receipt_id: UUID) -> list[Payment]:
-    return [Payment.of(row) for row in (await payment_resolvers.list_payments(info.context, receipt_id))[:20]]
+    return [Payment.of(row) for row in (await info.context.payments.load(receipt_id))[:20]]
 
 
 @strawberry.type(description="A code that riders redeem for credit.")

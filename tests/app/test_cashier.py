@@ -11,7 +11,7 @@ import pytest
 from app import countries
 from app.gateways import payments as simulated
 from app.gateways.payments import SimulatedPayments
-from domain import debts, deposits, errors, ids, payment_answers, payment_methods, payments, ports, tables
+from domain import debts, deposits, errors, ids, payment_answers, payment_claims, payment_methods, payments, ports, tables
 from domain.tables import LedgerAccount, PaymentState
 from domain.values import Money, NotificationKind
 from tests import factories
@@ -69,7 +69,7 @@ async def test_a_cashier_that_dies_after_asking_leaves_what_the_next_one_asks_wi
     await till.card()
     await till.owe()
     async with till.sessions.begin() as session:
-        (claim,) = await payments.claim_payments(session, now=till.clock.now(), limit=8)
+        (claim,) = await payment_claims.claim_payments(session, now=till.clock.now(), limit=8)
     assert claim.order is not None
     await till.gateway.pay(claim.order, key=claim.start_key)
     assert await till.cashier.ask_due() == 0, "the lease is not over"
@@ -155,7 +155,7 @@ async def test_nobody_pays_the_receipt_of_somebody_else(till: Till) -> None:
             await payments.pay_receipt(session, stranger, receipt_id=receipt_id, now=till.clock.now())
         with pytest.raises(errors.NotFound):
             await payments.pay_receipt(session, till.rider, receipt_id=ids.new(), now=till.clock.now())
-        assert await payments.list_payments(session, stranger, receipt_id) == []
+        assert await payments.find_payments(session, stranger, [receipt_id]) == {}
 
 
 async def test_without_a_card_a_receipt_becomes_a_debt_and_the_gateway_is_not_asked(till: Till) -> None:

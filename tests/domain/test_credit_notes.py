@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import credit_notes, errors, meters
-from domain.tables import LineKind
+from domain.tables import ChargeCategory, LineKind, VatTreatment
 from tests.domain import ride_cases
 
 START = datetime(2026, 11, 20, 17, tzinfo=UTC)
@@ -42,3 +43,12 @@ def test_what_the_cap_took_off_is_not_given_back() -> None:
         (LineKind.RIDING, -5700),
         (LineKind.DAY_CAP, 4700),
     ]
+
+
+def test_of_a_fine_that_costs_more_than_is_left_what_is_left_is_given_back() -> None:
+    outside = VatTreatment.OUT_OF_SCOPE
+    fine = meters.Line(LineKind.LATE_RETURN, ChargeCategory.FINE, 1, Decimal(2000), 2000, outside, Decimal(0))
+    capped = [*meters.bill(ride_cases.tariff_of(day_cap_minor=1000), meters.Ride(START, START + timedelta(hours=5))).lines, fine]
+    before = credit_notes.lines_to_give_back(capped, [], amount_minor=2500)
+    note = credit_notes.lines_to_give_back(capped, before, kinds=[LineKind.LATE_RETURN])
+    assert sum(line.amount_minor for line in note) == -600

@@ -19,6 +19,7 @@ from domain import (
     exports,
     fleet,
     ids,
+    payment_claims,
     payments,
     reservations,
     sessions,
@@ -202,7 +203,7 @@ async def test_a_charge_that_is_under_way_keeps_the_account_also_when_nothing_is
         await factories.add_payment_method(session, ada.account_id)
         receipt = await factories.add_receipt(session, city.metro, ada.account_id)
         await payments.collect(session, receipt, clock.now())
-        await payments.claim_payments(session, now=clock.now(), limit=1)
+        await payment_claims.claim_payments(session, now=clock.now(), limit=1)
         receipt.settled_minor = receipt.total_minor
     with pytest.raises(errors.ErasureBlocked) as refused:
         await erase(session_factory, clock, ada)

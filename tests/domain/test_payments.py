@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain import payments, tables
+from domain import payment_claims, payments, tables
 from domain.ports import IntentState
 from domain.tables import LedgerAccount, PaymentState
 from domain.values import NotificationKind
@@ -74,7 +74,7 @@ async def test_pauses_grow_to_half_an_hour_and_no_two_payments_come_back_togethe
     await till.card()
     await till.owe()
     claim = await till.claim()
-    pauses = [payments.pause_after(attempt, claim.payment_id) for attempt in (1, 3, 30)]
+    pauses = [payment_claims.pause_after(attempt, claim.payment_id) for attempt in (1, 3, 30)]
     assert timedelta(seconds=10) <= pauses[0] < pauses[1] < pauses[2] <= timedelta(minutes=45)
 
 
@@ -85,6 +85,6 @@ async def test_what_a_newer_claim_has_taken_over_does_not_wait_for_the_old_one(t
     till.clock.advance(minutes=3)
     new = await till.claim()
     async with till.sessions.begin() as session:
-        await payments.record_silence(session, old, now=till.clock.now())
+        await payment_claims.record_silence(session, old, now=till.clock.now())
     (row,) = await till.rows()
-    assert (row.attempts, row.next_attempt_at) == (new.attempt, till.clock.now() + payments.LEASE)
+    assert (row.attempts, row.next_attempt_at) == (new.attempt, till.clock.now() + payment_claims.LEASE)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import SessionFactory
-from domain import cancellations, errors, ids, ledger, payment_answers, payments, receipts, tables
+from domain import cancellations, errors, ids, ledger, payment_answers, payment_claims, receipts, tables
 from domain.ports import Intent, IntentState
 from domain.tables import ChargeCategory, LedgerAccount, LineKind, ReceiptSource, VatTreatment
 from domain.values import FeeSettlement, Money, NotificationKind, VehicleType
@@ -265,7 +265,7 @@ async def asked(session_factory: SessionFactory, receipt_id: UUID, now: datetime
         rows = tables.Payment
         own = select(rows.id).where(rows.receipt_id == receipt_id, rows.state == tables.PaymentState.PENDING)
         payment_id = (await session.execute(own)).scalar_one()
-        assert len(await payments.claim_payments(session, now=now, limit=9, only=payment_id)) == 1
+        assert len(await payment_claims.claim_payments(session, now=now, limit=9, only=payment_id)) == 1
         return payment_id
 
 

@@ -73,7 +73,7 @@ async def test_what_cannot_be_ridden_goes_out_of_service_at_once_and_its_next_ri
     assert await state_of(session_factory, bike) is VehicleState.NON_OPERATIONAL
     async with session_factory() as session:
         row = await session.get_one(tables.Reservation, held.id)
-        assert await support_tickets.demands_withdrawal(session, bike)
+        assert (await session.execute(select(support_tickets.has_withdrawn(bike)))).scalar_one()
     assert (row.state, row.cancel_cause) == (ReservationState.CANCELLED, CancelCause.VEHICLE_WITHDRAWN)
     assert [one.kind for one in await notified(session_factory, city.rider)] == [NotificationKind.VEHICLE_WITHDRAWN]
     assert (await kinds(session_factory, city))[-2:] == ["vehicle.changed", "reservation.cancelled"]
@@ -87,7 +87,7 @@ async def test_a_vehicle_that_is_ridden_goes_out_of_service_with_the_end_of_its_
     assert (ticket.trip_id, ticket.vehicle.id, ticket.withdrew_vehicle) == (trip.id, trip.vehicle_id, True)
     assert await state_of(session_factory, trip.vehicle_id) is VehicleState.ON_TRIP
     async with session_factory() as session:
-        assert await support_tickets.demands_withdrawal(session, trip.vehicle_id)
+        assert (await session.execute(select(support_tickets.has_withdrawn(trip.vehicle_id)))).scalar_one()
 
 
 async def test_two_riders_within_a_day_who_say_that_it_is_broken_take_it_out_of_service_and_one_does_not(
@@ -254,7 +254,7 @@ async def test_closing_a_ticket_leaves_the_vehicle_as_it_is_and_the_other_word_c
     assert (await close(SupportState.ISSUE_REVOKED)).closed_at == clock.now()
     assert await state_of(session_factory, bike) is VehicleState.NON_OPERATIONAL
     async with session_factory() as session:
-        assert not await support_tickets.demands_withdrawal(session, bike)
+        assert not (await session.execute(select(support_tickets.has_withdrawn(bike)))).scalar_one()
 
 
 async def test_riders_see_their_own_tickets_and_staff_those_of_their_metros(

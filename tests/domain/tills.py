@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from domain import payment_answers, payments, promotions, refunds, tables
+from domain import payment_answers, payment_claims, promotions, refunds, tables
 from domain.actor import Actor
 from domain.ports import Intent, IntentState
 from domain.tables import ChargeCategory, LineKind, VatTreatment
@@ -19,15 +19,15 @@ from tests.app import till
 class Till(till.Till):
     staff: Actor = field(kw_only=True)
 
-    async def claim(self) -> payments.Claim:
+    async def claim(self) -> payment_claims.Claim:
         """The one ask that is due."""
         async with self.sessions.begin() as session:
-            (claim,) = await payments.claim_payments(session, now=self.clock.now(), limit=8)
+            (claim,) = await payment_claims.claim_payments(session, now=self.clock.now(), limit=8)
         return claim
 
     async def is_due(self) -> bool:
         async with self.sessions.begin() as session:
-            return bool(await payments.claim_payments(session, now=self.clock.now(), limit=8))
+            return bool(await payment_claims.claim_payments(session, now=self.clock.now(), limit=8))
 
     async def hear(self, payment_id: UUID, state: IntentState, taken: int = 0) -> payment_answers.Outcome | None:
         async with self.sessions.begin() as session:

@@ -224,7 +224,7 @@ async def test_a_declined_receipt_is_paid_with_another_card_once_a_key(desk: Des
     for _ in range(2):
         await resolver.pay_receipt(desk.ctx, receipt_id=receipt_id, method_id=good, idempotency_key="pay")
         await desk.work()
-    found = await resolver.list_payments(desk.ctx, ids.decode(receipt_id, ids.RECEIPT))
+    (found,) = await resolver.load_payments(desk.ctx, [ids.decode(receipt_id, ids.RECEIPT)])
     assert [row.captured_minor for row in found] == [0, 1000]
     paid = await resolver.pay_receipt(desk.ctx, receipt_id=receipt_id, method_id=None, idempotency_key="again")
     assert (paid.owed_minor, paid.is_overdue) == (0, False)
@@ -232,7 +232,30 @@ async def test_a_declined_receipt_is_paid_with_another_card_once_a_key(desk: Des
         await resolver.pay_receipt(desk.ctx, receipt_id=receipt_id, method_id=None, idempotency_key="pay")
     with pytest.raises(errors.NotFound):
         await resolver.pay_receipt(desk.stranger, receipt_id=receipt_id, method_id=None, idempotency_key="pay")
-    assert await resolver.list_payments(desk.stranger, ids.decode(receipt_id, ids.RECEIPT)) == []
+    assert await resolver.load_payments(desk.stranger, [ids.decode(receipt_id, ids.RECEIPT)]) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("total", "left", "charged"), [(1000, [], [0, 500]), (480, [Money(20, "EUR")], [0, 0]), (400, [Money(100, "EUR")], [0, 0])]
+)
+async def test_credit_that_comes_later_pays_an_old_debt_first(
+    desk: Desk, total: int, left: list[Money], charged: list[int]
+) -> None:
+    await add(desk.ctx, "bad", "pm_card_chargeCustomerFail")
+    receipt_id = await desk.owe(total)
+    await desk.work()
+    await desk.code()
+    await resolver.redeem_promotion(desk.ctx, code="WELCOME", idempotency_key="redeem")
+    good = ids.encode(ids.PAYMENT_METHOD, await add(desk.ctx, "good"))
+    for _ in range(2):
+        await resolver.pay_receipt(desk.ctx, receipt_id=receipt_id, method_id=good, idempotency_key="pay")
+        await desk.work()
+    paid = await resolver.pay_receipt(desk.ctx, receipt_id=receipt_id, method_id=None, idempotency_key="again")
+    assert (paid.owed_minor, paid.is_overdue) == (0, False)
+    assert await resolver.list_credit(desk.ctx) == left
+    (found,) = await resolver.load_payments(desk.ctx, [ids.decode(receipt_id, ids.RECEIPT)])
+    assert [row.captured_minor for row in found] == charged
+    assert await desk.balance(LedgerAccount.RECEIVABLE) == -total, "all of it: what called for it is booked elsewhere"
 
 
 async def test_a_code_is_credit_once_and_receipts_are_paid_with_it_first(desk: Desk) -> None:
@@ -248,9 +271,8 @@ async def test_a_code_is_credit_once_and_receipts_are_paid_with_it_first(desk: D
     second = await desk.owe(1000)
     await desk.work()
     assert await resolver.list_credit(desk.ctx) == []
-    for receipt_id, captured in ((first, []), (second, [800])):
-        found = await resolver.list_payments(desk.ctx, ids.decode(receipt_id, ids.RECEIPT))
-        assert [row.captured_minor for row in found] == captured
+    found = await resolver.load_payments(desk.ctx, [ids.decode(one, ids.RECEIPT) for one in (first, second)])
+    assert [[row.captured_minor for row in of_one] for of_one in found] == [[], [800]]
     assert await desk.balance(LedgerAccount.GATEWAY) == 800
 
 

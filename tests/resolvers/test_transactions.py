@@ -62,6 +62,23 @@ async def test_a_statement_that_is_wrong_is_no_outage(session_factory: SessionFa
             await session.execute(text("select nothing from nowhere"))
 
 
+async def test_of_two_who_wait_for_each_other_one_is_to_try_again(session_factory: SessionFactory) -> None:
+    both = asyncio.Barrier(2)
+
+    async def work(*turns: int) -> None:
+        async with transactions.transaction(session_factory) as session:
+            await session.execute(text("set local deadlock_timeout = '10ms'"))
+            for turn in turns:
+                await session.execute(text("select pg_advisory_xact_lock(:turn)"), {"turn": turn})
+                if turn == turns[0]:
+                    await both.wait()
+
+    found = await asyncio.gather(work(1, 2), work(2, 1), return_exceptions=True)
+    (refused,) = [one for one in found if one is not None]
+    assert isinstance(refused, errors.OutOfReach)
+    assert "at the same time" in str(refused)
+
+
 async def test_who_is_told_to_end_ends(session_factory: SessionFactory) -> None:
     begun = asyncio.Event()
 
