@@ -116,8 +116,13 @@ async def add_payment_method(
     return known.id
 
 
-async def _lock_customer(session: AsyncSession, customer_id: UUID, customer_ref: str | None = None) -> None:
-    """Acts on the cards of a rider take turns."""
+async def keep_customer(session: AsyncSession, customer_id: UUID, customer_ref: str) -> str:
+    """By which the gateway knows them from now on, if it did not yet. Raises NotFound (erased)."""
+    return await _lock_customer(session, customer_id, customer_ref) or customer_ref
+
+
+async def _lock_customer(session: AsyncSession, customer_id: UUID, customer_ref: str | None = None) -> str | None:
+    """Acts on the cards of a rider take turns. By which the gateway knows them."""
     customers = tables.Customer
     own = select(customers).where(customers.id == customer_id, customers.erased_at.is_(None))
     customer = (await session.execute(own.with_for_update(key_share=True))).scalar_one_or_none()
@@ -126,6 +131,8 @@ async def _lock_customer(session: AsyncSession, customer_id: UUID, customer_ref:
     if customer_ref is not None and customer.gateway_ref is None:
         customer.gateway_ref = customer_ref
         await session.flush()
+    ref: str | None = customer.gateway_ref
+    return ref
 
 
 async def _prefer(session: AsyncSession, customer_id: UUID, method_id: UUID) -> None:

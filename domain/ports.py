@@ -268,18 +268,19 @@ class PaymentGateway(Protocol):
     what happened: ask again with the same key. Each ends within seconds."""
 
     async def add_customer(self, customer_id: UUID, *, key: str) -> str: ...
-
     async def forget_customer(self, customer_ref: str) -> None: ...
 
+    async def prepare_card(self, customer_ref: str, *, key: str) -> str:
+        """A secret to open the gateway's form with, in which the bank confirms that a card may be charged later."""
+
     async def add_card(self, customer_ref: str, token: str, *, key: str) -> Card:
-        """`token`: what the gateway's form in the front end returned. Raises PaymentMethodDeclined."""
+        """`token`: what the gateway's form in the front end returned. Raises PaymentMethodDeclined, InvalidInput."""
 
     async def remove_card(self, card_ref: str) -> None: ...
 
     async def pay(self, order: IntentOrder, *, key: str) -> Intent: ...
 
     async def capture(self, gateway_ref: str, amount_minor: int, *, key: str) -> Intent: ...
-
     async def cancel(self, gateway_ref: str, *, key: str) -> Intent: ...
 
     async def refund(self, gateway_ref: str, amount_minor: int, *, key: str) -> str:

@@ -31,7 +31,7 @@ from resolvers.paging import Page
 from resolvers.tries import count_try
 
 _RECEIPTS = (ids.RECEIPT, ids.OPS_RECEIPT)
-_TOKEN = re.compile(r"pm_[A-Za-z0-9_]{1,200}")
+_TOKEN = re.compile(r"(pm|seti)_[A-Za-z0-9_]{1,200}")
 
 
 async def list_payment_methods(ctx: Ctx) -> list[payment_methods.PaymentMethod]:
@@ -47,6 +47,30 @@ async def find_payment_method(ctx: Ctx, method_id: UUID) -> payment_methods.Paym
             return None
 
 
+async def prepare_payment_method(ctx: Ctx, *, idempotency_key: str) -> str:
+    """What the gateway's form is opened with. The gateway gives the same again for the same key, for a day."""
+    rider, gateway = ctx.who.account_id, ctx.runtime.payments
+    act = _act(ctx, "prepare_payment_method", idempotency_key, {}, ctx.runtime.clock.now())
+    async with ctx.runtime.reading() as session:
+        await idempotency.recall(session, **act)
+    customer_ref = await _customer_ref(ctx)
+    async with ctx.runtime.transaction() as session:
+        await idempotency.claim(session, **act, result_id=rider)
+        customer_ref = await payment_methods.keep_customer(session, rider, customer_ref)
+    return await gateway.prepare_card(customer_ref, key=f"setup:{rider}:{hashlib.sha256(idempotency_key.encode()).hexdigest()}")
+
+
+async def _customer_ref(ctx: Ctx) -> str:
+    """By which the gateway knows a rider who has room for a card; it is told of them if it does not."""
+    rider = ctx.who.account_id
+    async with ctx.runtime.reading() as session:
+        known = await payment_methods.find_gateway_ref(session, rider)
+        await payment_methods.must_have_room(session, rider)
+    # Stolen cards are tried out where it costs nothing.
+    await count_try(ctx, "add_payment_method", str(rider))
+    return known or await ctx.runtime.payments.add_customer(rider, key=f"customer:{rider}")
+
+
 async def add_payment_method(ctx: Ctx, *, gateway_token: str, idempotency_key: str) -> payment_methods.PaymentMethod:
     """The gateway is asked before the transaction, with a key made of the act's: whoever asks again finds the same card."""
     if not _TOKEN.fullmatch(gateway_token):
@@ -57,13 +81,7 @@ async def add_payment_method(ctx: Ctx, *, gateway_token: str, idempotency_key: s
         seen = await idempotency.recall(session, **act)
         if seen is not None:
             return await payment_methods.get_payment_method(session, ctx.who, seen)
-        customer_ref = await payment_methods.find_gateway_ref(session, rider)
-        await payment_methods.must_have_room(session, rider)
-    # Stolen cards are tried out where it costs nothing.
-    await count_try(ctx, "add_payment_method", str(rider))
-    gateway = ctx.runtime.payments
-    if customer_ref is None:
-        customer_ref = await gateway.add_customer(rider, key=f"customer:{rider}")
+    customer_ref, gateway = await _customer_ref(ctx), ctx.runtime.payments
     asked = hashlib.sha256(f"{idempotency_key}|{gateway_token}".encode()).hexdigest()
     card = await gateway.add_card(customer_ref, gateway_token, key=f"card:{rider}:{asked}")
     try:

@@ -30,6 +30,8 @@ SILENT = "pm_card_silent"
 LATE = "pm_card_late"
 #: can be added; what was held cannot be taken
 CAPTURE_FAILS = "pm_card_captureFails"
+#: can be added, and is refused when it is to pay, as its bank wants to ask its owner again
+AUTHENTICATION_REQUIRED = "pm_card_authenticationRequired"
 _CARDS = {
     VISA: ("visa", "4242"),
     MASTERCARD: ("mastercard", "4444"),
@@ -38,10 +40,13 @@ _CARDS = {
     SILENT: ("visa", "0009"),
     LATE: ("visa", "0007"),
     CAPTURE_FAILS: ("visa", "0008"),
+    AUTHENTICATION_REQUIRED: ("visa", "3184"),
 }
 #: how often a silent card leaves its question open, and a late one says that it is not decided
 SILENT_ASKS = 2
-_FAILURE = "card_declined"
+_FAILURES = {DECLINED: "card_declined", DECLINED_LATER: "card_declined", AUTHENTICATION_REQUIRED: "authentication_required"}
+#: between the name of a form and what opens it
+_OPENER = "_secret_"
 #: in names of payments, before the amount
 _HELD, _TAKEN = "h", "t"
 
@@ -78,7 +83,15 @@ class SimulatedPayments:
     async def forget_customer(self, customer_ref: str) -> None:
         del customer_ref
 
+    async def prepare_card(self, customer_ref: str, *, key: str) -> str:
+        """Its form needs no opening: the name before the secret is a token by which the bank has confirmed a Visa card."""
+        return f"{_setup(customer_ref, _digest(key))}{_OPENER}sim"
+
     async def add_card(self, customer_ref: str, token: str, *, key: str) -> Card:
+        if token.startswith("seti_sim_"):
+            if token != _setup(customer_ref, token.split("_")[2]):
+                raise errors.InvalidInput.of("gatewayToken", "This token is not good.")
+            return simulated_card(customer_ref, VISA, token)
         if token == DECLINED:
             raise errors.PaymentMethodDeclined(path="gatewayToken")
         found = _CARDS.get(token)
@@ -97,8 +110,8 @@ class SimulatedPayments:
         if ref in self._intents:
             return self._settled(ref)
         token = _token(order.card_ref)
-        if token in (DECLINED, DECLINED_LATER):
-            intent = Intent(ref, IntentState.DECLINED, failure=_FAILURE)
+        if token in _FAILURES:
+            intent = Intent(ref, IntentState.DECLINED, failure=_FAILURES[token])
         elif order.holds:
             intent = Intent(ref, IntentState.AUTHORIZED)
         else:
@@ -173,6 +186,10 @@ def simulated_card(customer_ref: str, token: str = VISA, key: str = "") -> Card:
     return Card(f"pm_sim_{_digest(customer_ref, token, key)}_0_{token}", brand, last4, 12, 2040)
 
 
+def _setup(customer_ref: str, name: str) -> str:
+    return f"seti_sim_{name}_{_digest(customer_ref, name)}"
+
+
 def _token(ref: str) -> str:
     """The end of a name: what comes after kind, `sim`, number and amount."""
     return ref.split("_", 4)[4]
@@ -189,6 +206,9 @@ class ClosedPayments:
         raise self._closed()
 
     async def forget_customer(self, *_: object, **__: object) -> None:
+        raise self._closed()
+
+    async def prepare_card(self, *_: object, **__: object) -> str:
         raise self._closed()
 
     async def add_card(self, *_: object, **__: object) -> Card:

@@ -32,6 +32,9 @@ OUR_ID = "payment_id"
 OUR_KEY = "key"
 #: what no second try would change about a refund
 _NEVER = {"charge_already_refunded", "charge_disputed", "refund_disputed_payment", "charge_not_refundable"}
+#: how names of forms begin in which a bank confirms a card
+_SETUP = "seti_"
+_BAD_CARD = "This token is not good, or was used before."
 #: the card cannot be used (any more): the rider's matter, not ours
 _CARD_PARAMETERS = {"payment_method", "customer"}
 _STATES = {
@@ -74,22 +77,47 @@ class StripePayments:
                 if error.code != "resource_missing":
                     raise
 
+    async def prepare_card(self, customer_ref: str, *, key: str) -> str:
+        async with _asking():
+            made = await self._client.v1.setup_intents.create_async(
+                {"customer": customer_ref, "usage": "off_session", "allowed_payment_method_types": ["card"]},
+                {"idempotency_key": key},
+            )
+            return str(made.client_secret)
+
     async def add_card(self, customer_ref: str, token: str, *, key: str) -> Card:
         async with _asking():
             try:
-                added = await self._client.v1.payment_methods.attach_async(
-                    token, {"customer": customer_ref}, {"idempotency_key": key}
-                )
+                if token.startswith(_SETUP):
+                    added = await self._confirmed(customer_ref, token)
+                else:
+                    added = await self._client.v1.payment_methods.attach_async(
+                        token, {"customer": customer_ref}, {"idempotency_key": key}
+                    )
             except stripe.CardError as error:
                 raise errors.PaymentMethodDeclined(path="gatewayToken") from error
             except stripe.InvalidRequestError as error:
                 if error.param == "customer":
                     raise
-                raise errors.InvalidInput.of("gatewayToken", "This token is not good, or was used before.") from error
+                raise errors.InvalidInput.of("gatewayToken", _BAD_CARD) from error
         card = added.card
         if card is None:
             raise errors.InvalidInput.of("gatewayToken", "Only cards can be added.")
         return Card(str(added.id), str(card.brand), str(card.last4), int(card.exp_month), int(card.exp_year))
+
+    async def _confirmed(self, customer_ref: str, setup_ref: str) -> stripe.PaymentMethod:
+        """The card of a form that the rider has finished."""
+        found = await self._client.v1.setup_intents.retrieve_async(setup_ref, {"expand": ["payment_method"]})
+        card = found.payment_method
+        if found.customer != customer_ref:
+            raise errors.InvalidInput.of("gatewayToken", _BAD_CARD)
+        if found.status == "succeeded" and isinstance(card, stripe.PaymentMethod):
+            if card.customer != customer_ref:
+                raise errors.InvalidInput.of("gatewayToken", _BAD_CARD)
+            return card
+        if found.last_setup_error is not None:
+            raise errors.PaymentMethodDeclined(path="gatewayToken")
+        raise errors.InvalidInput.of("gatewayToken", "The bank has not confirmed this card yet: finish the form first.")
 
     async def remove_card(self, card_ref: str) -> None:
         async with _asking():

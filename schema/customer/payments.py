@@ -15,10 +15,30 @@ from schema.types.payments import PaymentMethod
 from schema.types.receipts import Receipt
 
 
+@strawberry.input(description="A card is to be added.")
+class PreparePaymentMethodInput:
+    idempotency_key: str = field(description=KEY)
+
+
+@strawberry.type(description="The payment gateway's form may be opened.")
+class PreparePaymentMethodSuccess:
+    client_secret: str = field(
+        description="Opens the form, for this rider alone: there the card is typed, and its bank asks its owner to confirm that"
+        " it may be charged later. Of the form comes a name (`seti_…`), the token to add the card with."
+    )
+
+
+PreparePaymentMethodResult = Annotated[
+    PreparePaymentMethodSuccess | errors.InvalidInputError | errors.NotFoundError | errors.IdempotencyConflictError,
+    strawberry.union("PreparePaymentMethodResult", description="What preparing a card can answer."),
+]
+
+
 @strawberry.input(description="The card to add.")
 class AddPaymentMethodInput:
     gateway_token: str = field(
-        description="What the payment gateway's form returned (`pm_…`). In the demo one of Stripe's test tokens, such as"
+        description="What the payment gateway's form returned: `seti_…`, confirmed by the bank, or `pm_…`, which banks in the EU"
+        " may refuse to charge later. In the demo what stands before `_secret_`, or one of Stripe's test tokens, such as"
         " `pm_card_visa`."
     )
     idempotency_key: str = field(description=KEY)
@@ -114,6 +134,13 @@ RedeemPromotionResult = Annotated[
 
 @strawberry.type
 class PaymentMutations:
+    @access.mutation(access.RIDERS, "Prepare adding a card: its bank is to confirm it in the payment gateway's form.")
+    async def prepare_payment_method(
+        self, info: strawberry.Info, input: Annotated[PreparePaymentMethodInput, access.INPUT]
+    ) -> PreparePaymentMethodResult | None:
+        secret = await payments.prepare_payment_method(info.context, idempotency_key=input.idempotency_key)
+        return PreparePaymentMethodSuccess(client_secret=secret)
+
     @access.mutation(access.RIDERS, "Add a card; 10 at most. It becomes the default.")
     async def add_payment_method(
         self, info: strawberry.Info, input: Annotated[AddPaymentMethodInput, access.INPUT]

@@ -84,6 +84,10 @@ class StripeApi:
             case "DELETE", ["customers", id]:
                 self._get(id)["deleted"] = True
                 return {"id": id, "object": "customer", "deleted": True}
+            case "POST", ["setup_intents"]:
+                return self._prepare(given)
+            case "GET", ["setup_intents", id]:
+                return self._get(id)
             case "POST", ["payment_methods", token, "attach"]:
                 return self._attach(token, given["customer"])
             case "POST", ["payment_methods", id, "detach"]:
@@ -128,6 +132,21 @@ class StripeApi:
             raise Refusal(404, "invalid_request_error", "resource_missing", param="payment_method")
         card = {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2040}
         return self._new("pm", "payment_method", type="card", card=card, customer=customer, token=token)
+
+    def _prepare(self, given: dict[str, Any]) -> dict[str, Any]:
+        made = self._new("seti", "setup_intent", customer=self._get(given["customer"])["id"], usage=given["usage"])
+        made.update(status="requires_payment_method", payment_method=None, last_setup_error=None)
+        made["client_secret"] = f"{made['id']}_secret_local"
+        return made
+
+    def confirm(self, client_secret: str, token: str = "pm_card_visa") -> str:  # noqa: S107 - a test token
+        """As its form in a browser: the card is typed, and the bank asks its owner. What the form gives back."""
+        setup = self._get(client_secret.partition("_secret_")[0])
+        try:
+            setup.update(payment_method=self._attach(token, setup["customer"]), status="succeeded")
+        except Refusal as refusal:
+            setup.update(last_setup_error=refusal.body["error"])
+        return str(setup["id"])
 
     def _detach(self, id: str) -> dict[str, Any]:
         found = self._get(id)

@@ -91,6 +91,44 @@ async def test_a_card_that_is_refused_or_unknown_is_not_added(shop: Till, token:
         await add_card(shop, token)
 
 
+async def prepare(shop: Till, key: str = "form") -> str:
+    """As `preparePaymentMethod` does."""
+    ref = await shop.gateway.add_customer(shop.rider.account_id, key=f"customer:{shop.rider.account_id}")
+    secret: str = await shop.gateway.prepare_card(ref, key=key)
+    return secret
+
+
+async def test_a_card_that_its_bank_has_confirmed_is_added_and_charged(shop: Till, api: StripeApi) -> None:
+    secret = await prepare(shop)
+    assert await prepare(shop) == secret, "the same form for the same key"
+    assert [one["usage"] for one in api.of("setup_intent")] == ["off_session"]
+    form = api.confirm(secret)
+    assert await add_card(shop, form) == await add_card(shop, form)
+    receipt_id = await shop.owe()
+    await shop.cashier.ask_due()
+    assert (await shop.receipt(receipt_id)).settled_minor == 1200 == api.held
+
+
+async def test_a_form_that_is_not_finished_is_to_be_finished_first(shop: Till) -> None:
+    name, _, _ = (await prepare(shop)).partition("_secret_")
+    with pytest.raises(errors.InvalidInput, match="finish the form first"):
+        await add_card(shop, name)
+
+
+async def test_a_card_that_its_bank_refused_in_the_form_is_declined(shop: Till, api: StripeApi) -> None:
+    with pytest.raises(errors.PaymentMethodDeclined):
+        await add_card(shop, api.confirm(await prepare(shop), "pm_card_visa_chargeDeclined"))
+
+
+async def test_a_form_of_somebody_else_or_of_a_card_that_was_removed_adds_none(shop: Till, api: StripeApi) -> None:
+    theirs = await shop.gateway.prepare_card(await shop.gateway.add_customer(ids.new(), key="other"), key="theirs")
+    own = api.confirm(await prepare(shop))
+    await shop.gateway.remove_card(api.objects[own]["payment_method"]["id"])
+    for form in (api.confirm(theirs), own, "seti_unknown"):
+        with pytest.raises(errors.InvalidInput, match="not good, or was used before"):
+            await add_card(shop, form)
+
+
 async def test_a_declined_charge_has_the_reason_of_the_bank_and_is_a_debt(shop: Till, api: StripeApi) -> None:
     await add_card(shop, "pm_card_chargeCustomerFail")
     receipt_id = await shop.owe()

@@ -14,6 +14,7 @@ from tests.journeys.rides import Rider
 from tests.live import LiveServer
 
 ADD_CARD = act("addPaymentMethod", "paymentMethod { id isDefault }")
+PREPARE = act("preparePaymentMethod", "clientSecret")
 PAY = act("payReceipt", "receipt { payments { state } }")
 REFUND = act("refundReceipt", "creditNote { total { minorUnits } }", namespace="ops")
 VIEWER = "{ customer { viewer { id credit { minorUnits } paymentMethods { isDefault } } } }"
@@ -55,7 +56,8 @@ async def test_a_newcomer_whose_card_is_declined_pays_with_a_better_one_rides_ag
     assert (in_debt["__typename"], in_debt["receiptIds"]) == ("DebtOpenError", [receipt_id])
     assert in_debt["owed"]["minorUnits"] == owed > 0
 
-    assert (await rider.do(ADD_CARD, gatewayToken=simulated.VISA))["paymentMethod"]["isDefault"]
+    form, _, _ = (await rider.do(PREPARE))["clientSecret"].partition("_secret_")
+    assert (await rider.do(ADD_CARD, gatewayToken=form))["paymentMethod"]["isDefault"], "its bank has confirmed it in the form"
     assert (await rider.do(PAY, receiptId=receipt_id))["__typename"] == "PayReceiptSuccess"
     paid = await until_receipt(rider, receipt_id, lambda receipt: receipt["owed"]["minorUnits"] == 0)
     assert not paid["isOverdue"]

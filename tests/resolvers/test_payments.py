@@ -117,6 +117,56 @@ async def test_a_card_is_added_once_a_key_and_the_newest_is_the_default(desk: De
     assert len(desk.gateway.keys) == 2, "the gateway was not asked for what was known"
 
 
+async def test_a_card_that_its_bank_confirmed_in_the_form_is_added_by_its_rider_alone(desk: Desk) -> None:
+    secret = await resolver.prepare_payment_method(desk.ctx, idempotency_key="form")
+    assert await resolver.prepare_payment_method(desk.ctx, idempotency_key="form") == secret
+    assert await resolver.prepare_payment_method(desk.ctx, idempotency_key="next") != secret
+    form, _, _ = secret.partition("_secret_")
+    with pytest.raises(errors.InvalidInput):
+        await add(desk.stranger, token=form)
+    kept = await add(desk.ctx, token=form)
+    assert await add(desk.ctx, "again", form) == kept
+
+
+async def test_who_prepares_a_card_stays_the_same_to_the_gateway(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    async def tell(customer_id: UUID, *, key: str) -> str:
+        told.append(key)
+        return f"cus_sim_{len(told)}"
+
+    monkeypatch.setattr(desk.gateway, "add_customer", tell)
+    for key in ("form", "next"):
+        await resolver.prepare_payment_method(desk.ctx, idempotency_key=key)
+    assert told == [f"customer:{desk.rider.account_id}"]
+
+
+@pytest.mark.parametrize("key", ["", "a\x00b", "x" * 101])
+async def test_a_card_is_not_prepared_with_a_key_that_cannot_be_kept(desk: Desk, key: str) -> None:
+    with pytest.raises(errors.InvalidInput) as refusal:
+        await resolver.prepare_payment_method(desk.ctx, idempotency_key=key)
+    assert refusal.value.path == ["idempotencyKey"]
+
+
+async def test_no_card_is_prepared_for_who_has_the_most_there_may_be(desk: Desk) -> None:
+    for number in range(payment_methods.MOST):
+        await add(desk.ctx, f"card {number}")
+    with pytest.raises(errors.InvalidInput, match="Remove one first"):
+        await resolver.prepare_payment_method(desk.ctx, idempotency_key="form")
+
+
+async def test_a_card_whose_bank_wants_to_ask_again_is_confirmed_in_the_form_and_pays(desk: Desk) -> None:
+    await add(desk.ctx, token="pm_card_authenticationRequired")
+    receipt_id = await desk.owe()
+    await desk.work()
+    secret = await resolver.prepare_payment_method(desk.ctx, idempotency_key="form")
+    good = ids.encode(ids.PAYMENT_METHOD, await add(desk.ctx, "form", secret.partition("_secret_")[0]))
+    await resolver.pay_receipt(desk.ctx, receipt_id=receipt_id, method_id=good, idempotency_key="pay")
+    await desk.work()
+    (found,) = await resolver.load_payments(desk.ctx, [ids.decode(receipt_id, ids.RECEIPT)])
+    assert [(row.captured_minor, row.failure) for row in found] == [(0, "authentication_required"), (1000, None)]
+
+
 async def test_a_card_that_is_there_already_is_found_again_by_each_key_that_added_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
