@@ -61,9 +61,10 @@ web: setup ## Build GraphiQL (needs Node.js 20 or newer; without it the API runs
 web-check: web
 	@if [ -d app/web/node_modules ]; then cd app/web && npm run --silent check; else echo "No Node.js: the page was not checked."; fi
 
-bench: setup ## Measure Nimrod beside its peers (BENCH=folder of the peer benchmark, else ../shared/bench)
+bench: setup ## Measure Nimrod beside its peers, its streams and its seeding (BENCH=folder of the peer benchmark, else ../shared/bench)
 	@$(BIN)/python -m tests.bench.run
 	@$(BIN)/python -m tests.bench.fanout
+	@$(BIN)/python -m tests.bench.cities
 
 soak: setup ## Run what takes minutes: chaos below 1,000 subscribers, 10,000 that come back, readers that are stuck
 	NIMROD_SOAK=1 $(BIN)/pytest tests/soak -m soak
