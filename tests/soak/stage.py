@@ -153,25 +153,33 @@ def differences(expected: Any, found: Any, where: str = "") -> list[str]:
     return [] if expected == found else [f"{where}: {expected!r} became {found!r}"]
 
 
+#: a payment that is to be tried again in an hour or in days waits for nobody
 OPEN = (
     "select (select count(*) from procrastinate_jobs where status in ('todo', 'doing')),"
     " (select count(*) from deliveries where state = 'queued')"
+    " + (select count(*) from payments where asks is not null and (attempts > 0 or next_attempt_at <= now()))"
+    " + (select count(*) from refunds where state = 'pending')"
 )
-#: as if the two minutes had passed in which a message is its claimant's
-RELEASE = "update deliveries set next_attempt_at = now() where state = 'queued'"
+#: as if the two minutes had passed in which a message or an ask is its claimant's
+RELEASE = (
+    "update deliveries set next_attempt_at = now() where state = 'queued'",
+    "update payments set next_attempt_at = now() where asks is not null and attempts > 0",
+    "update refunds set next_attempt_at = now() where state = 'pending'",
+)
 CLAIMANT_ROUNDS = 50
 
 
 async def settled(url: str, revive: Callable[[], object]) -> None:
-    """Every job is done and every message sent; those that a killed process had claimed, by another."""
+    """Every job is done, every message sent and every bank asked; what a killed process had claimed, by another."""
     async with database.opened(Settings(), url) as sessions:
         for number in range(600):
             revive()  # killed at the very end, the server may still look alive for a moment
             async with sessions.begin() as session:
-                jobs, messages = (await session.execute(text(OPEN))).one()
-                if jobs == 0 and messages == 0:
+                jobs, claims = (await session.execute(text(OPEN))).one()
+                if jobs == 0 and claims == 0:
                     return
                 if jobs == 0 and number % CLAIMANT_ROUNDS == CLAIMANT_ROUNDS - 1:
-                    await session.execute(text(RELEASE))
+                    for statement in RELEASE:
+                        await session.execute(text(statement))
             await asyncio.sleep(stories.LOOK_SECONDS)
-    pytest.fail("jobs or deliveries never ended")
+    pytest.fail("jobs, deliveries or payments never ended")
