@@ -18,7 +18,7 @@ from domain import ids
 from tests import factories
 from tests.journeys import hosting, rides
 from tests.journeys.newcomers import act
-from tests.soak.story import LOOK_SECONDS, Story, Unavailable
+from tests.soak.story import Story, Unavailable
 
 APPEAL = act("appealFine")
 FINES = "{ customer { fines(first: 2) { nodes { id state } } } }"
@@ -28,15 +28,12 @@ PUBLISHED = "select published_id, lat, lon from vehicles where plate = %(plate)s
 AGED = """with t as (update trips set started_at = now() - interval '13 h 5 s' where id = %(id)s returning id, started_at)
   update trip_pauses p set started_at = t.started_at + interval '5 min', ended_at = t.started_at + interval '8 min 5 s'
   from t where p.trip_id = t.id"""
-#: as if the lease of who has asked a bank and died had run out
-ASK_AGAIN = "update payments set next_attempt_at = now() where asks is not null and customer_id = %(id)s"
 #: locks are waited for as long as the service may take to come back: how long that is on a busy machine is not the question
 STRETCHED = """with t as (update trips set awaits_until = now() + interval '10 min'
     where customer_id = %(id)s and awaits is not null returning id)
   update lock_commands c set expires_at = now() + interval '10 min'
     from t where c.trip_id = t.id and c.state in ('queued', 'sent')"""
 OWED = "select total_minor - settled_minor from receipts where customer_id = %(id)s and source = 'trip'"
-LOOKS_A_LEASE = 30
 
 
 @dataclass
@@ -154,14 +151,7 @@ async def await_end(story: RideStory) -> None:
 
 
 async def await_payment(story: RideStory) -> None:
-    for look in range(20 * LOOKS_A_LEASE):
-        await story.trip()  # whoever is dead is noticed
-        if story.rows(OWED, id=story.customer_id) == [(0,)]:
-            return
-        if look % LOOKS_A_LEASE == LOOKS_A_LEASE - 1:
-            story.write(ASK_AGAIN, id=story.customer_id)
-        await asyncio.sleep(LOOK_SECONDS)
-    raise AssertionError("nobody has paid")
+    await story.until_a_bank_has_said(OWED, 0)
 
 
 async def appeal(story: RideStory) -> None:

@@ -43,6 +43,12 @@ EXPORT_STATE = "query($id: ID!) { customer { export(id: $id) { state } } }"
 OVERDUE = "update reservations set cancel_free_until = now() - interval '1 s' where id = %(id)s"
 FEE = "{ customer { reservations(first: 1) { nodes { id cancellation { fee { minorUnits } } } } } }"
 
+ALIVE = "{ customer { viewer { id } } }"
+#: as if the lease of who has asked a bank and died had run out
+ASK_AGAIN = "update payments set next_attempt_at = now() where asks is not null and attempts > 0 and customer_id = %(id)s"
+LOOKS_A_LEASE = 30
+REFUSED = "select is_overdue from receipts where customer_id = %(id)s"
+
 
 @dataclass
 class Story:
@@ -97,6 +103,17 @@ class Story:
         async with asyncio.timeout(WAIT_SECONDS):
             while not await holds():
                 await asyncio.sleep(LOOK_SECONDS)
+
+    async def until_a_bank_has_said(self, question: str, answer: Any) -> None:
+        """Of the rider's own rows."""
+        for look in range(20 * LOOKS_A_LEASE):
+            await self.ask(ALIVE)  # whoever is dead is noticed
+            if self.rows(question, id=self.customer_id) == [(answer,)]:
+                return
+            if look % LOOKS_A_LEASE == LOOKS_A_LEASE - 1:
+                self.write(ASK_AGAIN, id=self.customer_id)
+            await asyncio.sleep(LOOK_SECONDS)
+        raise AssertionError(question)
 
 
 async def register(story: Story) -> None:
@@ -176,6 +193,11 @@ async def cancel_for_a_fee(story: Story) -> None:
     await story.act(CANCEL, reservationId=story.found["booking"], **given)
 
 
+async def await_refusal(story: Story) -> None:
+    """There is no card to take the fee from."""
+    await story.until_a_bank_has_said(REFUSED, True)
+
+
 async def export(story: Story) -> None:
     made = await story.act(EXPORT, idempotencyKey=story.key("export"))
     story.found["export"] = made["export"]["id"]
@@ -207,6 +229,6 @@ async def erase(story: Story) -> None:
 
 LIFE: tuple[Callable[[Story], Awaitable[None]], ...] = (
     register, verify, save_place, hold, submit_licence, await_licence, book, change, extend, cancel_hold, cancel_for_a_fee,
-    export, await_export,
+    await_refusal, export, await_export,
 )  # fmt: skip
 END: tuple[Callable[[Story], Awaitable[None]], ...] = (settle, erase)
