@@ -40,7 +40,9 @@ async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int
         .limit(limit)
         .with_for_update(of=tables.Vehicle, skip_locked=True)
     )
-    begun = (await session.execute(starting)).scalars().all()
+    found = (await session.execute(starting)).scalars().all()
+    # Who gave a reservation up after this had looked, and before it had the vehicle, has left the vehicle as it was.
+    begun = [vehicle for vehicle in found if await reservations.holds_now(session, vehicle.id, now)]
     for vehicle in begun:
         vehicle.state, vehicle.updated_at = VehicleState.RESERVED, now
         await session.flush()

@@ -10,7 +10,7 @@ import h3
 from sqlalchemy import Table, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import errors, eventlog, fleet, lock_commands, tables, withdrawals
+from domain import errors, eventlog, fleet, lock_commands, reservations, tables, withdrawals
 from domain.actor import Actor
 from domain.tables import geography
 from domain.values import OUT_OF_SERVICE, LatLng, VehicleState
@@ -61,6 +61,9 @@ async def report_vehicle(
         raise errors.VehicleUnavailable(f"The vehicle is {vehicle.state}; its state follows from that.", path="state")
     if report.state not in (None, vehicle.state) and await lock_commands.has_open_trip(session, vehicle.id):
         raise errors.VehicleUnavailable("Somebody is unlocking the vehicle; its state follows from that.", path="state")
+    if report.state is VehicleState.AVAILABLE and await reservations.holds_now(session, vehicle.id, now):
+        # Made while it went out of service, and not withdrawn yet: its rider finds it in order.
+        report = replace(report, state=VehicleState.RESERVED)
     new = _corrections(report, vehicle) | {"updated_at": now}
     await session.execute(_CORRECT, {"wanted": vehicle.id, **{f"new_{name}": value for name, value in new.items()}})
     if report.position is not None:

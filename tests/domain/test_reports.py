@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import update
 
 from app.database import SessionFactory
-from domain import errors, eventlog, fleet, ids, reports
+from domain import errors, eventlog, fleet, ids, reports, tables
 from domain.actor import Role
 from domain.fleet import VehicleRef
 from domain.reports import Report
 from domain.values import LatLng, VehicleState
 from tests import factories
 from tests.conftest import FixedClock
+from tests.domain.bookings import new_vehicle, reserve, state_of
 from tests.domain.conftest import City
 from tests.log import settled_after
 
@@ -71,3 +75,17 @@ async def test_staff_report_in_their_metros_and_not_what_is_in_use(
         unknown = VehicleRef(ids.new(), published=False)
         with pytest.raises(errors.NotFound):
             await reports.report_vehicle(session, city.dispatcher, unknown, report, now=clock.now())
+
+
+async def test_a_vehicle_that_is_back_in_order_before_its_hold_was_withdrawn_is_still_held(
+    session_factory: SessionFactory, city: City, clock: FixedClock
+) -> None:
+    bike = await new_vehicle(session_factory, city)
+    await reserve(session_factory, city.rider, bike, clock.now() + timedelta(minutes=20))
+    async with session_factory.begin() as session:  # as by who took it out of service while it was being reserved
+        gone = update(tables.Vehicle).where(tables.Vehicle.id == bike)
+        await session.execute(gone.values(state=VehicleState.NON_OPERATIONAL))
+    async with session_factory.begin() as session:
+        report = Report(VehicleState.AVAILABLE)
+        await reports.report_vehicle(session, city.dispatcher, VehicleRef(bike, published=False), report, now=clock.now())
+    assert await state_of(session_factory, bike) is VehicleState.RESERVED
