@@ -82,6 +82,7 @@ class Reservation(Node):
 
     @classmethod
     def of(cls, row: reservations.Reservation) -> Reservation:
+        quoted, fee = row.quoted, row.cancel_fee
         is_over = row.state not in BLOCKING
         vehicle = Vehicle.of(row.vehicle, is_own_ride=row.state is ReservationState.STARTED, is_past=is_over)
         vehicle.id = strawberry.ID(ids.encode(ids.VEHICLE, row.published_vehicle_id))
@@ -91,11 +92,11 @@ class Reservation(Node):
             starts_at=row.starts_at,
             ends_at=row.ends_at,
             lapses_at=row.lapses_at,
-            quoted=None if row.quoted is None else Money.of(row.quoted),
+            quoted=None if quoted is None else Money.of(quoted),
             vehicle=vehicle,
             cancel_cause=row.cancel_cause,
             cancel_reason=row.cancel_reason,
-            cancel_fee=None if row.cancel_fee is None else Money.of(row.cancel_fee),
+            cancel_fee=None if fee is None else Money.of(fee),
             fee_settled_at=row.fee_settled_at,
             created_at=row.created_at,
             row=row,
@@ -120,6 +121,7 @@ class OpsReservation(Node):
 
     @classmethod
     def of(cls, row: reservations.Reservation) -> OpsReservation:
+        quoted, fee = row.quoted, row.cancel_fee
         return cls(
             id=strawberry.ID(ids.encode(ids.OPS_RESERVATION, row.id)),
             state=row.state,
@@ -127,10 +129,10 @@ class OpsReservation(Node):
             starts_at=row.starts_at,
             ends_at=row.ends_at,
             lapses_at=row.lapses_at,
-            quoted=None if row.quoted is None else Money.of(row.quoted),
+            quoted=None if quoted is None else Money.of(quoted),
             cancel_cause=row.cancel_cause,
             cancel_reason=row.cancel_reason,
-            cancel_fee=None if row.cancel_fee is None else Money.of(row.cancel_fee),
+            cancel_fee=None if fee is None else Money.of(fee),
             fee_settled_at=row.fee_settled_at,
             fee_settlement=row.fee_settlement,
             vehicle=FleetVehicle.of(row.vehicle),
