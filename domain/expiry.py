@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -42,12 +44,22 @@ async def sweep_reservations(session: AsyncSession, *, now: datetime, limit: int
     )
     found = (await session.execute(starting)).scalars().all()
     # Who gave a reservation up after this had looked, and before it had the vehicle, has left the vehicle as it was.
-    begun = [vehicle for vehicle in found if await reservations.holds_now(session, vehicle.id, now)]
+    held = await _held(session, [vehicle.id for vehicle in found], now) if found else set()
+    begun = [vehicle for vehicle in found if vehicle.id in held]
     for vehicle in begun:
         vehicle.state, vehicle.updated_at = VehicleState.RESERVED, now
         await session.flush()
         await eventlog.append_all(session, [fleet.changed(vehicle, VehicleState.AVAILABLE)])
     return len(lapsed) + len(begun)
+
+
+async def _held(session: AsyncSession, vehicle_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Of vehicles that the transaction has locked: those whose reservation has begun."""
+    rows = tables.Reservation
+    begun = select(rows.vehicle_id).where(
+        rows.vehicle_id.in_(vehicle_ids), rows.state == ReservationState.CONFIRMED, rows.starts_at <= now
+    )
+    return set((await session.execute(begun)).scalars())
 
 
 async def _expire(session: AsyncSession, row: tables.Reservation, now: datetime) -> None:
